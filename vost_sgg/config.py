@@ -1,0 +1,161 @@
+"""Every key that this library adds to detectron2's config, with its meaning, unit and source."""
+
+import re
+from collections.abc import Sequence
+
+from detectron2.config import CfgNode, get_cfg
+
+from vost_sgg.registry import nearest
+
+
+def add_vost_config(cfg: CfgNode) -> None:
+    """Adds this library's keys to ``cfg``, in place. Defaults are OED's PredCLS, spatial stage."""
+    _add_model(cfg)
+    _add_training(cfg)
+
+
+def _add_model(cfg: CfgNode) -> None:
+    m = cfg.MODEL
+    m.META_ARCHITECTURE = "OneStageSGG"
+    # What is given: predcls (boxes and classes of the pairs), sgcls (boxes), sgdet (nothing). Read by the evaluator and
+    # written into checkpoints; no module of the model asks for it: what differs by task is a registered part.
+    m.TASK = "predcls"
+    # Sizes of the vocabulary: object classes with the person; predicates of attention, spatial, contacting.
+    m.NUM_OBJECT_CLASSES = 36
+    m.NUM_PREDICATES = (3, 6, 17)
+    # ImageNet statistics, RGB, in [0, 255] (as torchvision and DETR).
+    m.PIXEL_MEAN = [123.675, 116.28, 103.53]
+    m.PIXEL_STD = [58.395, 57.12, 57.375]
+
+    # The slim backbone of the sample configs (build_slim_resnet_backbone): output channels of each stage.
+    m.SLIM_RESNET = CfgNode()
+    m.SLIM_RESNET.CHANNELS = (32, 64, 128)
+
+    # Shared by the image encoder and the decoders (as DETR: post-norm, ReLU).
+    m.TRANSFORMER = CfgNode()
+    m.TRANSFORMER.D_MODEL = 256
+    m.TRANSFORMER.NUM_HEADS = 8
+    m.TRANSFORMER.DIM_FEEDFORWARD = 2048
+    m.TRANSFORMER.DROPOUT = 0.1
+
+    m.IMAGE_ENCODER = CfgNode()
+    m.IMAGE_ENCODER.NAME = "TransformerImageEncoder"
+    m.IMAGE_ENCODER.NUM_LAYERS = 6
+    # The backbone feature that is encoded; with a ResNet it must be named in MODEL.RESNETS.OUT_FEATURES too.
+    m.IMAGE_ENCODER.IN_FEATURE = "res5"
+
+    m.QUERY_INITIALIZER = CfgNode()
+    m.QUERY_INITIALIZER.NAME = "PairPriorQueries"
+
+    # Where a given object class's embedding comes from: glove (word vectors read from PATH when training starts, then
+    # part of the checkpoint; OED), clip (open_clip text tower CLIP_MODEL with weights PATH, likewise), learned (a
+    # trained table). There is no default file: GloVe must be had from its authors.
+    m.CLASS_EMBEDDING = CfgNode()
+    m.CLASS_EMBEDDING.SOURCE = "glove"
+    m.CLASS_EMBEDDING.DIM = 200
+    m.CLASS_EMBEDDING.PATH = ""
+    m.CLASS_EMBEDDING.CLIP_MODEL = "ViT-B-32-quickgelu"
+
+    m.SPO_DECODER = CfgNode()
+    m.SPO_DECODER.NAME = "CascadedDecoder"
+    # Layers of each of the two decoders: 3 in PredCLS and SGCLS, 6 in SGDET (as OED).
+    m.SPO_DECODER.NUM_LAYERS = 3
+
+    m.MATCHER = CfgNode()
+    m.MATCHER.NAME = "IdentityMatcher"
+
+    # Loss weights (as OED).
+    m.CRITERION = CfgNode()
+    m.CRITERION.OBJECT_WEIGHT = 1.0
+    m.CRITERION.ATTENTION_WEIGHT = 2.0
+    m.CRITERION.SPATIAL_WEIGHT = 2.0
+    m.CRITERION.CONTACTING_WEIGHT = 2.0
+    m.CRITERION.L1_WEIGHT = 2.5
+    m.CRITERION.GIOU_WEIGHT = 1.0
+    # Class weight of "no object" in the object cross entropy.
+    m.CRITERION.NO_OBJECT_WEIGHT = 0.1
+    m.CRITERION.FOCAL_ALPHA = 0.5
+    m.CRITERION.FOCAL_GAMMA = 2.0
+    # Every loss again on each earlier decoder layer.
+    m.CRITERION.AUXILIARY = True
+
+    # Which other annotated frames of the video a target refers to (temporal phase); NoReferences in the spatial stage.
+    m.REFERENCE_SAMPLER = CfgNode()
+    m.REFERENCE_SAMPLER.NAME = "NoReferences"
+    # WindowReferences: references a target, and the window in annotated frames to either side (as OED).
+    m.REFERENCE_SAMPLER.NUM_REFERENCES = 2
+    m.REFERENCE_SAMPLER.INTERVAL = 4
+
+    m.EVALUATOR = CfgNode()
+    m.EVALUATOR.NAME = "SceneGraphEvaluator"
+    # oed | sttran | tempura: whose rules score (docs/evaluation.md).
+    m.EVALUATOR.PROTOCOL = "oed"
+    # Columns of the table: with | with_per_pair | semi | no.
+    m.EVALUATOR.CONSTRAINTS = ("with", "no")
+
+
+def _add_training(cfg: CfgNode) -> None:
+    # Frames kept of Action Genome: oed (a person box and a visible object) | sttran (also more than two frames a video).
+    cfg.DATASETS.FRAME_RULE = "oed"
+
+    # OED: short side 600, long side at most 1000, horizontal flip with p = 0.5, RGB.
+    cfg.INPUT.FORMAT = "RGB"
+    cfg.INPUT.MIN_SIZE_TRAIN = (600,)
+    cfg.INPUT.MAX_SIZE_TRAIN = 1000
+    cfg.INPUT.MIN_SIZE_TEST = 600
+    cfg.INPUT.MAX_SIZE_TEST = 1000
+
+    s = cfg.SOLVER
+    # The schedule in epochs; iterations follow from the data set's size. SOLVER.MAX_ITER and STEPS are not read.
+    s.EPOCHS = 12
+    # Epochs after which the learning rate is multiplied by SOLVER.GAMMA.
+    s.LR_DROP_EPOCHS = (9,)
+    s.GAMMA = 0.1
+    s.BASE_LR = 1e-4
+    s.WEIGHT_DECAY = 1e-4
+    # Learning rate of the backbone is BASE_LR times this.
+    s.BACKBONE_MULTIPLIER = 0.1
+    # Clips (target frames) of one optimizer step, over all GPUs; 16 is OED's 8 GPUs with 2 each.
+    s.IMS_PER_BATCH = 16
+    # Micro-batches that one optimizer step accumulates, so that a batch fits fewer GPUs.
+    s.ACCUMULATION_STEPS = 1
+    # full_model: the norm of all gradients together (as DETR and OED).
+    s.CLIP_GRADIENTS.ENABLED = True
+    s.CLIP_GRADIENTS.CLIP_TYPE = "full_model"
+    s.CLIP_GRADIENTS.CLIP_VALUE = 0.1
+    # Epochs between checkpoints, and between evaluations (0: only after the last epoch).
+    s.CHECKPOINT_EPOCHS = 1
+    cfg.TEST.EVAL_EPOCHS = 1
+    # Frames of one video that pass the spatial phase together when testing.
+    cfg.TEST.FRAMES_PER_BATCH = 8
+    cfg.SEED = 42
+
+
+def get_vost_cfg(config_file: str | None = None, opts: Sequence = ()) -> CfgNode:
+    """detectron2's config with this library's keys, then ``config_file`` (a YAML with ``_BASE_``), then ``opts``
+    (KEY, VALUE, KEY, VALUE, ...) merged into it.
+
+    Raises:
+        KeyError: a key does not exist; the message names the nearest ones.
+        FileNotFoundError: there is no such file.
+    """
+    cfg = get_cfg()
+    add_vost_config(cfg)
+    try:
+        if config_file:
+            cfg.merge_from_file(config_file)
+        cfg.merge_from_list(list(opts))
+    except (KeyError, AssertionError) as error:
+        unknown = re.search(r"Non-existent (?:config )?key: ([\w.]+)", str(error))
+        if unknown is None:
+            raise
+        key = unknown.group(1)
+        raise KeyError(f"config key {key} does not exist; {nearest(key, _keys(cfg))}") from None
+    return cfg
+
+
+def _keys(node: CfgNode, prefix: str = ""):
+    for name, value in node.items():
+        yield prefix + name
+        if isinstance(value, CfgNode):
+            yield from _keys(value, f"{prefix}{name}.")

@@ -1,0 +1,127 @@
+"""The small dataclasses that travel between the rooms of the library.
+
+Letters used in every shape of this package: B frames, N pair slots, M memory tokens (or boxes of one frame), K pairs of
+one frame, L decoder layers, d model width. Class ids count from 0 = person, in the order of the data set's metadata.
+"""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Array = np.ndarray | Tensor
+
+PREDICATE_GROUPS = ("attention", "spatial", "contacting")
+
+
+@dataclass
+class FrameGroundTruth:
+    """The annotated scene graph of one frame. Arrays are numpy or torch, all of one kind.
+
+    Args:
+        boxes: (M, 4) float, xyxy in pixels of the image that ``size`` describes; ``size=(1, 1)`` if normalised.
+        classes: (M,) int, 0 is the person.
+        pairs: (K, 2) int, rows of ``boxes``: [person, object].
+        attention: (K, 3) bool, multi-hot.
+        spatial: (K, 6) bool, multi-hot. A spatial predicate runs from object to person.
+        contacting: (K, 17) bool, multi-hot.
+        size: (width, height) of the image in the unit of ``boxes``.
+    """
+
+    boxes: Array
+    classes: Array
+    pairs: Array
+    attention: Array
+    spatial: Array
+    contacting: Array
+    size: tuple[float, float]
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def to(self, device) -> "FrameGroundTruth":
+        """A copy whose arrays are tensors on ``device``."""
+        arrays = {f.name: torch.as_tensor(getattr(self, f.name), device=device) for f in fields(self)[:-1]}
+        return replace(self, **arrays)
+
+
+@dataclass
+class FramePrediction:
+    """A predicted scene graph of one frame, in the units of the ground truth it is compared with.
+
+    Args:
+        boxes: (P, 4) float, xyxy.
+        classes: (P,) int, 0 is the person.
+        scores: (P,) float, confidence of ``classes``; 1 where boxes and classes are given.
+        pairs: (K, 2) int, rows of ``boxes``: [person, object].
+        attention: (K, 3) float, softmax probabilities.
+        spatial: (K, 6) float, independent probabilities.
+        contacting: (K, 17) float, independent probabilities.
+    """
+
+    boxes: Array
+    classes: Array
+    scores: Array
+    pairs: Array
+    attention: Array
+    spatial: Array
+    contacting: Array
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def numpy(self) -> "FramePrediction":
+        """A copy whose arrays are numpy arrays on the host."""
+        return FramePrediction(**{f.name: np.asarray(torch.as_tensor(getattr(self, f.name)).cpu()) for f in fields(self)})
+
+
+@dataclass
+class PairQueries:
+    """Pair slots of a batch of frames: what the decoders refine (design: "pair slots").
+
+    Args:
+        content: (B, N, d) initial content of the subject-object queries, "what".
+        position: (B, N, d) position of the subject-object queries, "where".
+        predicate_content: (B, N, d) initial content of the predicate queries (Eq. 7); zeros in OED.
+        valid: (B, N) bool, False on padded slots. A padded slot changes nothing.
+        labels: (B, N) int64 object class (0 is the person) where it is given (PredCLS), else None.
+        boxes: (B, N, 2, 4) cxcywh in [0, 1] of subject and object where they are given, else None.
+    """
+
+    content: Tensor
+    position: Tensor
+    predicate_content: Tensor
+    valid: Tensor
+    labels: Tensor | None = None
+    boxes: Tensor | None = None
+
+
+@dataclass
+class ImageMemory:
+    """Encoded image features F that the decoders attend to.
+
+    Args:
+        features: (B, M, d), M = h * w tokens in row-major order.
+        position: (B, M, d) added to the keys of each cross-attention.
+        padding_mask: (B, M) bool, True on padding; None when no token is padding.
+    """
+
+    features: Tensor
+    position: Tensor
+    padding_mask: Tensor | None = None
+
+
+@dataclass
+class FrameState:
+    """What the spatial phase knows of each frame (Eq. 5): the decoders' outputs, every layer, the last one last.
+
+    Args:
+        pair: (L, B, N, d) subject-object states.
+        predicate: (L, B, N, d) predicate states.
+        valid: (B, N) bool, False on padded slots.
+    """
+
+    pair: Tensor
+    predicate: Tensor
+    valid: Tensor
