@@ -98,11 +98,11 @@ class PairQueries:
 
 
 @dataclass
-class ImageMemory:
-    """Encoded image features F that the decoders attend to.
+class Memory:
+    """Encoded features that a decoder attends to: F (image) or F^MM (multi-modal, Eq. 4).
 
     Args:
-        features: (B, M, d), M = h * w tokens in row-major order.
+        features: (B, M, d); image tokens in row-major order, M = h * w.
         position: (B, M, d) added to the keys of each cross-attention.
         padding_mask: (B, M) bool, True on padding; None when no token is padding.
     """

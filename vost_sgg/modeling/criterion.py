@@ -1,0 +1,176 @@
+"""The losses (Sec. 3.5, "Training and optimization"; constants as OED), on every decoder layer at once."""
+
+import torch
+import torch.nn.functional as F
+from detectron2.config import configurable
+from detectron2.utils import comm
+from torch import Tensor, nn
+
+from vost_sgg.modeling.layers.boxes import generalized_iou
+from vost_sgg.modeling.targets import PairTargets
+
+PREDICTION_KEYS = (
+    "attention_logits",
+    "spatial_logits",
+    "contacting_logits",
+    "subject_boxes",
+    "object_boxes",
+)
+
+
+class SceneGraphCriterion(nn.Module):
+    """Sums each loss over the slots that the matcher assigned; the object class over every valid slot.
+
+    Nothing is indexed by a mask: padding is weighted by zero, so that no number has to leave the device.
+    """
+
+    @configurable
+    def __init__(
+        self,
+        *,
+        matcher,
+        num_object_classes: int,
+        weights: dict[str, float],
+        no_object_weight: float,
+        focal_alpha: float,
+        focal_gamma: float,
+        auxiliary: bool,
+    ):
+        """
+        Args:
+            matcher: a part of :data:`~vost_sgg.modeling.matcher.MATCHER`.
+            weights: loss name -> weight; a loss that is not named here is not computed into the sum.
+            no_object_weight: class weight of "no object" in the object cross entropy.
+            auxiliary: also the losses of every layer but the last, named ``<loss>_<layer>``.
+        """
+        super().__init__()
+        self.matcher = matcher
+        self.weights = weights
+        self.focal_alpha = focal_alpha
+        self.focal_gamma = focal_gamma
+        self.auxiliary = auxiliary
+        class_weights = torch.ones(num_object_classes + 2)
+        class_weights[-1] = no_object_weight
+        self.register_buffer("class_weights", class_weights, persistent=False)
+
+    @classmethod
+    def from_config(cls, cfg, matcher):
+        c = cfg.MODEL.CRITERION
+        return {
+            "matcher": matcher,
+            "num_object_classes": cfg.MODEL.NUM_OBJECT_CLASSES,
+            "weights": {
+                "loss_object": c.OBJECT_WEIGHT,
+                "loss_attention": c.ATTENTION_WEIGHT,
+                "loss_spatial": c.SPATIAL_WEIGHT,
+                "loss_contacting": c.CONTACTING_WEIGHT,
+                "loss_subject_l1": c.L1_WEIGHT,
+                "loss_object_l1": c.L1_WEIGHT,
+                "loss_subject_giou": c.GIOU_WEIGHT,
+                "loss_object_giou": c.GIOU_WEIGHT,
+            },
+            "no_object_weight": c.NO_OBJECT_WEIGHT,
+            "focal_alpha": c.FOCAL_ALPHA,
+            "focal_gamma": c.FOCAL_GAMMA,
+            "auxiliary": c.AUXILIARY,
+        }
+
+    def forward(self, outputs: dict[str, Tensor], valid: Tensor, targets: PairTargets) -> dict[str, Tensor]:
+        """
+        Args:
+            outputs: the heads' outputs of every layer, (L, B, N, ...) each, the last layer last.
+            valid: (B, N) bool, the slots that are no padding.
+            targets: the annotations of the B frames.
+
+        Returns:
+            Weighted scalar losses by name; those of the last layer have the plain names.
+        """
+        if not self.auxiliary:
+            outputs = {key: value[-1:] for key, value in outputs.items()}
+        # float32 whatever the forward ran in: the sums below lose too much in bfloat16.
+        outputs = {key: value.float() for key, value in outputs.items()}
+        with torch.no_grad():
+            slots = self.matcher(outputs, targets)
+        matched = {key: _take(outputs[key], slots) for key in PREDICTION_KEYS}
+        losses = {
+            "loss_object": self.loss_object(outputs["object_logits"], slots, valid, targets),
+            **self.losses_predicate(matched, targets),
+            **self.losses_box(matched, targets),
+        }
+        return {
+            name if layer == len(values) - 1 else f"{name}_{layer}": self.weights[name] * value
+            for name, values in losses.items()
+            for layer, value in enumerate(values)
+        }
+
+    def loss_object(self, logits: Tensor, slots: Tensor, valid: Tensor, targets: PairTargets) -> Tensor:
+        """(L,) weighted cross entropy over the valid slots; a slot without a pair is "no object"."""
+        no_object = logits.shape[-1] - 1
+        # Padded pairs are written to one extra column, which is then cut off.
+        classes = logits.new_full((*logits.shape[:2], logits.shape[2] + 1), no_object, dtype=torch.long)
+        columns = torch.where(targets.valid, slots, logits.shape[2])
+        classes.scatter_(2, columns, (targets.object_classes + 1).expand_as(columns))
+        classes = classes[..., :-1]
+        nll = F.cross_entropy(logits.movedim(-1, 1), classes, reduction="none")
+        weights = self.class_weights[classes] * valid
+        return _ratio((nll * weights).sum((1, 2)), weights.sum((1, 2)))
+
+    def losses_predicate(self, matched: dict[str, Tensor], targets: PairTargets) -> dict[str, Tensor]:
+        """(L,) each: cross entropy of the attention group (4 logits, as OED), focal of the other two."""
+        logits = matched["attention_logits"]
+        nll = F.cross_entropy(
+            logits.movedim(-1, 1),
+            targets.attention.argmax(-1).expand(len(logits), -1, -1),
+            reduction="none",
+        )
+        rows = targets.valid.sum()
+        return {
+            "loss_attention": _ratio((nll * targets.valid).sum((1, 2)), rows),
+            "loss_spatial": self._focal(matched["spatial_logits"], targets.spatial, targets.valid),
+            "loss_contacting": self._focal(matched["contacting_logits"], targets.contacting, targets.valid),
+        }
+
+    def losses_box(self, matched: dict[str, Tensor], targets: PairTargets) -> dict[str, Tensor]:
+        """(L,) each: L1 on cxcywh and 1 - GIoU of subject and object boxes (as OED, its normalisers too)."""
+        num_pairs = _mean_over_processes(targets.valid.sum().float()).clamp(min=1)
+        has_box = targets.valid & targets.object_boxes.any(dim=-1)
+        sides = {
+            "subject": (targets.subject_boxes, targets.valid, num_pairs),
+            # The object's normaliser is local in OED.
+            "object": (targets.object_boxes, has_box, has_box.sum() + 1e-4),
+        }
+        losses = {}
+        for side, (boxes, mask, normaliser) in sides.items():
+            predicted = matched[f"{side}_boxes"]
+            l1 = (predicted - boxes).abs().sum(-1)
+            giou = 1 - generalized_iou(predicted, boxes)
+            losses[f"loss_{side}_l1"] = (l1 * mask).sum((1, 2)) / normaliser
+            losses[f"loss_{side}_giou"] = (giou * mask).sum((1, 2)) / normaliser
+        return losses
+
+    def _focal(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+        """(L,) focal loss, summed over matched rows and divided by their positive entries on this GPU (as OED)."""
+        p = logits.sigmoid()
+        positive = self.focal_alpha * F.logsigmoid(logits) * (1 - p) ** self.focal_gamma
+        negative = (1 - self.focal_alpha) * F.logsigmoid(-logits) * p**self.focal_gamma
+        loss = -torch.where(target.bool(), positive, negative) * valid[..., None]
+        num_positive = (target * valid[..., None]).sum()
+        return loss.sum((1, 2, 3)) / num_positive.clamp(min=1)
+
+
+def _take(values: Tensor, slots: Tensor) -> Tensor:
+    """(L, B, N, c) values of the (L, B, K) slots: (L, B, K, c)."""
+    return values.gather(2, slots[..., None].expand(*slots.shape, values.shape[-1]))
+
+
+def _ratio(total: Tensor, count: Tensor) -> Tensor:
+    """total / count, and zero where nothing was counted."""
+    return total / torch.where(count > 0, count, torch.ones_like(count))
+
+
+def _mean_over_processes(count: Tensor) -> Tensor:
+    if comm.get_world_size() > 1:
+        torch.distributed.all_reduce(count)
+        count /= comm.get_world_size()
+    return count
+

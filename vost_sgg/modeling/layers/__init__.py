@@ -1,0 +1,1 @@
+"""Shared blocks: transformer layers and position encodings."""

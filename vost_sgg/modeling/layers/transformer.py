@@ -1,0 +1,104 @@
+"""DETR's transformer layers (post-norm, ReLU), which OED keeps: the position terms are added anew in every layer."""
+
+from torch import Tensor, nn
+
+
+class MLP(nn.Module):
+    """``num_layers`` linear layers with a ReLU between: (..., in) -> (..., out)."""
+
+    def __init__(self, in_features: int, hidden: int, out_features: int, num_layers: int):
+        super().__init__()
+        widths = [in_features, *[hidden] * (num_layers - 1), out_features]
+        self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in zip(widths, widths[1:], strict=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers[:-1]:
+            x = layer(x).relu()
+        return self.layers[-1](x)
+
+
+def init_xavier(module: nn.Module) -> None:
+    """Xavier-uniform for every matrix of ``module``, in place (as DETR's transformer)."""
+    for parameter in module.parameters():
+        if parameter.dim() > 1:
+            nn.init.xavier_uniform_(parameter)
+
+
+class FeedForward(nn.Module):
+    """Linear, ReLU, dropout, linear, dropout: (..., d) -> (..., d)."""
+
+    def __init__(self, d_model: int, dim_feedforward: int, dropout: float):
+        super().__init__()
+        self.linear1 = nn.Linear(d_model, dim_feedforward)
+        self.linear2 = nn.Linear(dim_feedforward, d_model)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.dropout(self.linear2(self.dropout(self.linear1(x).relu())))
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention (Eq. 1), then feed-forward."""
+
+    def __init__(self, d_model: int, num_heads: int, dim_feedforward: int, dropout: float):
+        super().__init__()
+        self.self_attn = nn.MultiheadAttention(d_model, num_heads, dropout, batch_first=True)
+        self.ffn = FeedForward(d_model, dim_feedforward, dropout)
+        self.norm1 = nn.LayerNorm(d_model)
+        self.norm2 = nn.LayerNorm(d_model)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, position: Tensor, padding_mask: Tensor | None) -> Tensor:
+        """``x`` and ``position`` (B, M, d); ``padding_mask`` (B, M) bool, True on padding. Returns (B, M, d)."""
+        q = x + position
+        x = self.norm1(x + self.dropout(attend(self.self_attn, q, q, x, padding_mask)))
+        return self.norm2(x + self.ffn(x))
+
+
+class DecoderLayer(nn.Module):
+    """Self-attention among the queries (Eq. 3a), cross-attention to a memory (Eq. 3b, 4), then feed-forward."""
+
+    def __init__(self, d_model: int, num_heads: int, dim_feedforward: int, dropout: float):
+        super().__init__()
+        self.self_attn = nn.MultiheadAttention(d_model, num_heads, dropout, batch_first=True)
+        self.cross_attn = nn.MultiheadAttention(d_model, num_heads, dropout, batch_first=True)
+        self.ffn = FeedForward(d_model, dim_feedforward, dropout)
+        self.norm1 = nn.LayerNorm(d_model)
+        self.norm2 = nn.LayerNorm(d_model)
+        self.norm3 = nn.LayerNorm(d_model)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self,
+        x: Tensor,
+        position: Tensor,
+        padding_mask: Tensor | None,
+        keys: Tensor,
+        values: Tensor,
+        memory_padding_mask: Tensor | None,
+    ) -> Tensor:
+        """``x``, ``position`` (B, N, d) content and position of the queries; ``padding_mask`` (B, N) True on padded
+        slots; ``keys`` (memory + its position), ``values`` (B, M, d); ``memory_padding_mask`` (B, M). Returns (B, N, d).
+        """
+        q = x + position
+        x = self.norm1(x + self.dropout(attend(self.self_attn, q, q, x, padding_mask)))
+        x = self.norm2(
+            x + self.dropout(attend(self.cross_attn, x + position, keys, values, memory_padding_mask))
+        )
+        return self.norm3(x + self.ffn(x))
+
+
+def attend(attention: nn.MultiheadAttention, query, key, value, padding_mask: Tensor | None) -> Tensor:
+    """Attention without its weights, so that torch runs ``scaled_dot_product_attention``."""
+    return attention(query, key, value, key_padding_mask=padding_mask, need_weights=False)[0]
+
+
+def transformer_arguments(cfg) -> dict:
+    """The keyword arguments that every transformer of the model reads from ``MODEL.TRANSFORMER``."""
+    t = cfg.MODEL.TRANSFORMER
+    return {
+        "d_model": t.D_MODEL,
+        "num_heads": t.NUM_HEADS,
+        "dim_feedforward": t.DIM_FEEDFORWARD,
+        "dropout": t.DROPOUT,
+    }

@@ -1,0 +1,64 @@
+"""Heads' outputs -> scene graphs in each frame's own pixels (as OED)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from vost_sgg.structures import FramePrediction, PairQueries
+
+
+def scene_graphs(
+    outputs: dict[str, Tensor], queries: PairQueries, sizes: Sequence[tuple[int, int]]
+) -> list[FramePrediction]:
+    """One prediction a frame. What the task gave (boxes, labels) is kept and scores 1; the rest is predicted.
+
+    Args:
+        outputs: the heads' outputs of the last layer, (B, N, ...) each.
+        queries: the slots they answer for; padded slots are left out.
+        sizes: (width, height) of each frame in pixels.
+
+    Returns:
+        B predictions on the host, boxes as [K subjects, K objects] and pair i = (i, K + i).
+    """
+    if queries.boxes is not None:
+        boxes = queries.boxes
+    else:
+        boxes = torch.stack((outputs["subject_boxes"], outputs["object_boxes"]), dim=2)
+    if queries.labels is not None:
+        classes, scores = queries.labels, torch.ones_like(queries.labels, dtype=torch.float32)
+    else:
+        # The last logit is "no object". Class 0 of the logits is unused, so that ours is one less.
+        scores, classes = outputs["object_logits"].float().softmax(-1)[..., :-1].max(-1)
+        classes = classes - 1
+    columns = {
+        "boxes": boxes,
+        "classes": classes,
+        "scores": scores,
+        # The background logit of attention is dropped before the softmax (as OED).
+        "attention": outputs["attention_logits"][..., :-1].float().softmax(-1),
+        "spatial": outputs["spatial_logits"].float().sigmoid(),
+        "contacting": outputs["contacting_logits"].float().sigmoid(),
+    }
+    columns = {name: value.detach().cpu() for name, value in columns.items()}
+    valid = queries.valid.cpu()
+    return [
+        _frame({name: value[b, valid[b]] for name, value in columns.items()}, size)
+        for b, size in enumerate(sizes)
+    ]
+
+
+def _frame(slots: dict[str, Tensor], size: tuple[int, int]) -> FramePrediction:
+    boxes = slots["boxes"].float().transpose(0, 1).reshape(-1, 4)
+    centre, half = boxes[:, :2], boxes[:, 2:] / 2
+    xyxy = torch.cat((centre - half, centre + half), dim=1) * torch.tensor([*size, *size])
+    count = torch.arange(len(slots["classes"]))
+    return FramePrediction(
+        boxes=xyxy,
+        classes=torch.cat((torch.zeros_like(slots["classes"]), slots["classes"])),
+        scores=torch.cat((torch.ones_like(slots["scores"]), slots["scores"])),
+        pairs=torch.stack((count, len(count) + count), dim=1),
+        attention=slots["attention"],
+        spatial=slots["spatial"],
+        contacting=slots["contacting"],
+    )
