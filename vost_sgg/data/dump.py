@@ -1,0 +1,209 @@
+"""Frames of a video as numbered PNG files, with the numbers that Action Genome's annotations use."""
+
+import math
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import av
+import cv2
+import numpy as np
+
+# zlib level; higher levels cost several times the encoding time for a tenth of the size.
+PNG_COMPRESSION = 3
+
+
+@dataclass
+class DumpedVideo:
+    """What became of one video.
+
+    Args:
+        written: frames written.
+        missing: asked-for numbers that the video has no frame for: it is shorter than that.
+        damaged: packets or frames that did not decode cleanly; their numbers repeat the frame before.
+    """
+
+    written: int
+    missing: list[int]
+    damaged: int
+
+
+class ConstantRateNumbers:
+    """Numbers frames by time as ``ffmpeg -i VIDEO %06d.png`` does, which made Action Genome's frame numbers.
+
+    Images have no time, so ffmpeg writes them at a constant rate, the stream's nominal one, and repeats or drops frames
+    to keep step ("vsync cfr"; "vscfr" for a file of one stream, whose late start is not filled). The rule is not just
+    round(time * rate) + 1: a frame also fills its own duration, and frames that come too early are written until
+    the output is more than 2.1 frames ahead. This class follows the rule of ffmpeg 2.8 (Action Genome) to 5.1; at a constant rate it
+    gives round(time * rate) + 1.
+
+    Args:
+        fill_start: True repeats the first frame back to time 0 (cfr); False starts with the first frame (vscfr).
+    """
+
+    def __init__(self, *, fill_start: bool):
+        self._fill_start = fill_start
+        self._next = 0
+        self._written = 0
+        self._recent = [0, 0, 0]
+
+    def place(self, time: float, duration: float) -> tuple[int, int]:
+        """The next frame, at ``time`` for ``duration``, both in periods of the rate.
+
+        Returns:
+            How often the previous frame is written once more, and then this one: (0, 0) if it is dropped.
+        """
+        ahead = time - self._next
+        end = ahead + duration
+        if ahead < 0 < end:
+            ahead = 0.0
+        if not self._fill_start and self._written == 0 and ahead >= 0.5:
+            self._next, ahead, end = round(time), 0.0, duration
+        total, previous = 1, 0
+        if end < -1.1:
+            total = 0
+        elif end > 1.1:
+            total = round(end)
+            previous = min(round(ahead - 0.6), total) if ahead > 1.1 else 0
+        self._recent = [previous, *self._recent[:2]]
+        self._next += total
+        self._written += total
+        return previous, total - previous
+
+    def flush(self) -> int:
+        """How often the last frame is written once more at the end: the median of the last three repetitions."""
+        return sorted(self._recent)[1]
+
+
+def dump_video(video: str, numbers: Sequence[int] | None, folder: str) -> DumpedVideo:
+    """Writes frames of ``video`` as ``folder/%06d.png``, numbered from 1 as :class:`ConstantRateNumbers` says.
+
+    Times count from the start of the file, and edit lists are applied, as current ffmpeg does; the display matrix
+    (rotation, mirror) of the video is applied, as ffmpeg does. Pixels are stored pixels: a pixel aspect ratio is ignored.
+
+    All frames are written to a temporary folder beside ``folder``, which then gets its name: an interrupted dump leaves
+    no partial folder. If ``folder`` exists already its files of the same number are replaced and the others stay.
+
+    Args:
+        video: path of a file that FFmpeg reads.
+        numbers: frame numbers, from 1; None writes every frame.
+        folder: where to; its parent is made.
+
+    Raises:
+        FileNotFoundError: there is no such video.
+        ValueError: no frame of the video decodes, or a number is below 1.
+    """
+    wanted = None if numbers is None else set(numbers)
+    if wanted and min(wanted) < 1:
+        raise ValueError(f"{video}: frame numbers count from 1, got {min(wanted)}")
+    folder = os.path.abspath(folder)
+    partial = os.path.join(os.path.dirname(folder), f".{os.path.basename(folder)}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    os.makedirs(partial)
+    try:
+        dumped = _write_frames(video, wanted, partial)
+        _move(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return dumped
+
+
+def _write_frames(video: str, wanted: set[int] | None, folder: str) -> DumpedVideo:
+    dumped = DumpedVideo(written=0, missing=[], damaged=0)
+    left = None if wanted is None else set(wanted)
+    for numbers, frame in _numbered_frames(video, dumped):
+        hits = numbers if left is None else left.intersection(numbers)
+        if hits:
+            png = _encode(frame)
+            for number in hits:
+                with open(os.path.join(folder, f"{number:06d}.png"), "wb") as f:
+                    f.write(png)
+            dumped.written += len(hits)
+        if left is not None:
+            left.difference_update(hits)
+            if not left:
+                return dumped
+    dumped.missing = sorted(left or ())
+    return dumped
+
+
+def _numbered_frames(video: str, dumped: DumpedVideo) -> Iterator[tuple[range, av.VideoFrame]]:
+    """Each decoded frame with the numbers it is written under; damage is counted in ``dumped``."""
+    try:
+        container = av.open(video)
+    except av.error.FileNotFoundError:
+        raise FileNotFoundError(f"no video {video}") from None
+    except av.error.FFmpegError as error:
+        raise ValueError(f"{video} is not a readable video: {error.strerror}") from None
+    with container:
+        if not container.streams.video:
+            raise ValueError(f"{video} has no video stream")
+        stream = container.streams.video[0]
+        rate = stream.guessed_rate or stream.average_rate or 25
+        # With audio beside it ffmpeg fills a late start of the video, alone it does not.
+        place = ConstantRateNumbers(fill_start=len(container.streams) > 1)
+        start = (container.start_time or 0) / av.time_base
+        number, frame = 1, None
+        for following in _decode(container, stream, dumped):
+            ticks = float(stream.time_base * rate)
+            time = _off_midpoint(following.pts * ticks - start * float(rate))
+            previous, this = place.place(time, round((following.duration or 0) * ticks) or 1)
+            if previous:
+                yield range(number, number + previous), frame or following
+            if this:
+                yield range(number + previous, number + previous + this), following
+            number += previous + this
+            frame = following
+        if frame is None:
+            raise ValueError(f"no frame of {video} decodes: broken file?")
+        yield range(number, number + place.flush()), frame
+
+
+def _off_midpoint(time: float) -> float:
+    """Moves a time off exact midpoints between two numbers, by 2^-17 away from zero as ffmpeg does."""
+    return time + math.copysign(2**-17, time)
+
+
+def _decode(container, stream, dumped: DumpedVideo) -> Iterator[av.VideoFrame]:
+    """Decoded frames in the order shown; what does not decode is passed over and counted."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            frames = next(packets).decode()
+        except StopIteration:
+            return
+        except av.error.InvalidDataError:
+            dumped.damaged += 1
+            continue
+        for frame in frames:
+            dumped.damaged += frame.is_corrupt
+            if frame.pts is not None:
+                yield frame
+
+
+def _encode(frame: av.VideoFrame) -> bytes:
+    image = _upright(frame.to_ndarray(format="bgr24"), frame)
+    done, png = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, PNG_COMPRESSION])
+    if not done:
+        raise ValueError(f"frame of {frame.width}x{frame.height} cannot be written as PNG")
+    return png.tobytes()
+
+
+def _upright(image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
+    """Applies the display matrix: shown (x', y') = (a x + c y, b x + d y), to the nearest quarter turn."""
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return image
+    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5]
+    if abs(b) > abs(a):
+        image, a, d = image.transpose(1, 0, 2), c, b
+    return np.ascontiguousarray(image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
+
+
+def _move(partial: str, folder: str) -> None:
+    if not os.path.isdir(folder):
+        os.rename(partial, folder)
+        return
+    for name in os.listdir(partial):
+        os.replace(os.path.join(partial, name), os.path.join(folder, name))
