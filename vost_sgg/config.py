@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from detectron2.config import CfgNode, get_cfg
+from detectron2.utils.file_io import PathManager
 
 from vost_sgg.registry import nearest
 
@@ -95,7 +96,8 @@ def _add_model(cfg: CfgNode) -> None:
 
 
 def _add_training(cfg: CfgNode) -> None:
-    # Frames kept of Action Genome: oed (a person box and a visible object) | sttran (also more than two frames a video).
+    # Frames kept of Action Genome: oed (a person box and a visible object) | sttran (also more than two
+    # frames a video).
     cfg.DATASETS.FRAME_RULE = "oed"
 
     # OED: short side 600, long side at most 1000, horizontal flip with p = 0.5, RGB.
@@ -139,6 +141,8 @@ def get_vost_cfg(config_file: str | None = None, opts: Sequence = ()) -> CfgNode
         KeyError: a key does not exist; the message names the nearest ones.
         FileNotFoundError: there is no such file.
     """
+    if config_file and not PathManager.isfile(config_file):
+        raise FileNotFoundError(f"--config-file: there is no file {config_file}")
     cfg = get_cfg()
     add_vost_config(cfg)
     try:

@@ -42,7 +42,9 @@ class FrameGroundTruth:
 
     def to(self, device) -> "FrameGroundTruth":
         """A copy whose arrays are tensors on ``device``."""
-        arrays = {f.name: torch.as_tensor(getattr(self, f.name), device=device) for f in fields(self)[:-1]}
+        arrays = {
+            f.name: torch.as_tensor(getattr(self, f.name), device=device) for f in fields(self)[:-1]
+        }
         return replace(self, **arrays)
 
 
@@ -73,7 +75,12 @@ class FramePrediction:
 
     def numpy(self) -> "FramePrediction":
         """A copy whose arrays are numpy arrays on the host."""
-        return FramePrediction(**{f.name: np.asarray(torch.as_tensor(getattr(self, f.name)).cpu()) for f in fields(self)})
+        return FramePrediction(
+            **{
+                f.name: np.asarray(torch.as_tensor(getattr(self, f.name)).cpu())
+                for f in fields(self)
+            }
+        )
 
 
 @dataclass

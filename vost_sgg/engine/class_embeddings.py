@@ -27,7 +27,9 @@ def fill_class_embeddings(model: nn.Module, cfg) -> None:
         if not isinstance(module, FixedClassEmbedding) or not module.weight.isnan().any():
             continue
         if not path:
-            what = {"glove": "glove.6B.200d.txt", "clip": "open_clip weights (.pt, .safetensors)"}[source]
+            what = {"glove": "glove.6B.200d.txt", "clip": "open_clip weights (.pt, .safetensors)"}[
+                source
+            ]
             raise ValueError(
                 f"MODEL.CLASS_EMBEDDING.PATH is not set: name the file of {what}, or choose "
                 "MODEL.CLASS_EMBEDDING.SOURCE learned"
@@ -63,7 +65,9 @@ def glove_table(path: str, names: list[str]) -> Tensor:
     for name in names:
         found = [vectors[word] for word in name.split("/") if word in vectors]
         if not found:
-            raise ValueError(f"{path} has a vector for no word of the class {name!r}: is it a GloVe text file?")
+            raise ValueError(
+                f"{path} has a vector for no word of the class {name!r}: is it a GloVe text file?"
+            )
         rows.append(np.mean(found, axis=0))
     return torch.from_numpy(np.stack(rows))
 
@@ -73,6 +77,6 @@ def clip_table(path: str, clip_model: str, names: list[str]) -> Tensor:
     import open_clip
 
     model = open_clip.create_model(clip_model, pretrained=path).eval()
-    tokens = open_clip.get_tokenizer(clip_model)([name.replace("/", " or ") for name in names])
+    tokens = open_clip.get_tokenizer(clip_model)(names)
     with torch.no_grad():
         return nn.functional.normalize(model.encode_text(tokens), dim=-1)

@@ -15,7 +15,14 @@ def build_slim_resnet_backbone(cfg, input_shape: ShapeSpec) -> ResNet:
     norm, channels = cfg.MODEL.RESNETS.NORM, cfg.MODEL.SLIM_RESNET.CHANNELS
     stem = BasicStem(input_shape.channels, channels[0], norm)
     stages = [
-        ResNet.make_stage(BasicBlock, 1, in_channels=i, out_channels=o, norm=norm, stride_per_block=[2])
+        ResNet.make_stage(
+            BasicBlock, 1, in_channels=i, out_channels=o, norm=norm, stride_per_block=[2]
+        )
         for i, o in zip(channels, channels[1:], strict=False)
     ]
-    return ResNet(stem, stages, out_features=cfg.MODEL.RESNETS.OUT_FEATURES, freeze_at=cfg.MODEL.BACKBONE.FREEZE_AT)
+    return ResNet(
+        stem,
+        stages,
+        out_features=cfg.MODEL.RESNETS.OUT_FEATURES,
+        freeze_at=cfg.MODEL.BACKBONE.FREEZE_AT,
+    )

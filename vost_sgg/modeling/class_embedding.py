@@ -44,7 +44,9 @@ def build_class_embedding(cfg) -> nn.Module:
     """The module that maps (...) int64 classes to (..., MODEL.CLASS_EMBEDDING.DIM). It reads no file."""
     source, dim = cfg.MODEL.CLASS_EMBEDDING.SOURCE, cfg.MODEL.CLASS_EMBEDDING.DIM
     if source not in SOURCES:
-        raise ValueError(f"MODEL.CLASS_EMBEDDING.SOURCE is {source!r}; choose one of {', '.join(SOURCES)}")
+        raise ValueError(
+            f"MODEL.CLASS_EMBEDDING.SOURCE is {source!r}; choose one of {', '.join(SOURCES)}"
+        )
     if source == "learned":
         return nn.Embedding(cfg.MODEL.NUM_OBJECT_CLASSES, dim)
     return FixedClassEmbedding(cfg.MODEL.NUM_OBJECT_CLASSES, dim)

@@ -75,7 +75,9 @@ class SceneGraphCriterion(nn.Module):
             "auxiliary": c.AUXILIARY,
         }
 
-    def forward(self, outputs: dict[str, Tensor], valid: Tensor, targets: PairTargets) -> dict[str, Tensor]:
+    def forward(
+        self, outputs: dict[str, Tensor], valid: Tensor, targets: PairTargets
+    ) -> dict[str, Tensor]:
         """
         Args:
             outputs: the heads' outputs of every layer, (L, B, N, ...) each, the last layer last.
@@ -103,11 +105,15 @@ class SceneGraphCriterion(nn.Module):
             for layer, value in enumerate(values)
         }
 
-    def loss_object(self, logits: Tensor, slots: Tensor, valid: Tensor, targets: PairTargets) -> Tensor:
+    def loss_object(
+        self, logits: Tensor, slots: Tensor, valid: Tensor, targets: PairTargets
+    ) -> Tensor:
         """(L,) weighted cross entropy over the valid slots; a slot without a pair is "no object"."""
         no_object = logits.shape[-1] - 1
         # Padded pairs are written to one extra column, which is then cut off.
-        classes = logits.new_full((*logits.shape[:2], logits.shape[2] + 1), no_object, dtype=torch.long)
+        classes = logits.new_full(
+            (*logits.shape[:2], logits.shape[2] + 1), no_object, dtype=torch.long
+        )
         columns = torch.where(targets.valid, slots, logits.shape[2])
         classes.scatter_(2, columns, (targets.object_classes + 1).expand_as(columns))
         classes = classes[..., :-1]
@@ -115,7 +121,9 @@ class SceneGraphCriterion(nn.Module):
         weights = self.class_weights[classes] * valid
         return _ratio((nll * weights).sum((1, 2)), weights.sum((1, 2)))
 
-    def losses_predicate(self, matched: dict[str, Tensor], targets: PairTargets) -> dict[str, Tensor]:
+    def losses_predicate(
+        self, matched: dict[str, Tensor], targets: PairTargets
+    ) -> dict[str, Tensor]:
         """(L,) each: cross entropy of the attention group (4 logits, as OED), focal of the other two."""
         logits = matched["attention_logits"]
         nll = F.cross_entropy(
@@ -127,7 +135,9 @@ class SceneGraphCriterion(nn.Module):
         return {
             "loss_attention": _ratio((nll * targets.valid).sum((1, 2)), rows),
             "loss_spatial": self._focal(matched["spatial_logits"], targets.spatial, targets.valid),
-            "loss_contacting": self._focal(matched["contacting_logits"], targets.contacting, targets.valid),
+            "loss_contacting": self._focal(
+                matched["contacting_logits"], targets.contacting, targets.valid
+            ),
         }
 
     def losses_box(self, matched: dict[str, Tensor], targets: PairTargets) -> dict[str, Tensor]:
@@ -173,4 +183,3 @@ def _mean_over_processes(count: Tensor) -> Tensor:
         torch.distributed.all_reduce(count)
         count /= comm.get_world_size()
     return count
-

@@ -12,7 +12,7 @@ SPO_DECODER = PartRegistry("SPO_DECODER")
 SPO_DECODER.__doc__ = """
 Refines the pair slots of B frames: subject-object states, then predicate states.
 
-Built with ``(cfg)``. Called with ``(queries, memory, predicate_memory)``: the :class:`~vost_sgg.structures.PairQueries`,
+Built with ``(cfg)``. Called with ``(queries, memory, predicate_memory)``: :class:`~vost_sgg.structures.PairQueries`,
 the image memory F, and the memory that the predicate queries attend to (F in OED and DSQI, F^MM in VOST), both
 :class:`~vost_sgg.structures.Memory`. Returns :class:`~vost_sgg.structures.FrameState` with every layer, the last one
 last. A slot that is not valid is attended by none; its own state is finite and means nothing.
@@ -37,7 +37,9 @@ class Decoder(nn.Module):
         keys = memory.features + memory.position
         outputs = []
         for layer in self.layers:
-            content = layer(content, position, padding_mask, keys, memory.features, memory.padding_mask)
+            content = layer(
+                content, position, padding_mask, keys, memory.features, memory.padding_mask
+            )
             outputs.append(self.norm(content))
         return torch.stack(outputs)
 
@@ -65,5 +67,7 @@ class CascadedDecoder(nn.Module):
         # A frame without any valid slot may attend to its padding: softmax over nothing is not a number.
         padding = ~queries.valid & queries.valid.any(dim=1, keepdim=True)
         pair = self.pair_decoder(queries.content, queries.position, padding, memory)
-        predicate = self.predicate_decoder(queries.predicate_content, pair[-1], padding, predicate_memory)
+        predicate = self.predicate_decoder(
+            queries.predicate_content, pair[-1], padding, predicate_memory
+        )
         return FrameState(pair=pair, predicate=predicate, valid=queries.valid)

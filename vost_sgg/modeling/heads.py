@@ -10,7 +10,9 @@ class SceneGraphHeads(nn.Module):
     """OED's heads. They act on the last axis, so that any leading shape (layers, frames, slots) passes at once."""
 
     @configurable
-    def __init__(self, *, d_model: int, num_object_classes: int, num_predicates: tuple[int, int, int]):
+    def __init__(
+        self, *, d_model: int, num_object_classes: int, num_predicates: tuple[int, int, int]
+    ):
         """
         Args:
             num_object_classes: with the person; the logits have an unused class before them and "no object" after

@@ -54,7 +54,9 @@ class TransformerImageEncoder(nn.Module):
         x = self.input_proj(features)
         batch, d_model, height, width = x.shape
         if padding_mask is not None:
-            padding_mask = F.interpolate(padding_mask[:, None].float(), size=(height, width))[:, 0].bool()
+            padding_mask = F.interpolate(padding_mask[:, None].float(), size=(height, width))[
+                :, 0
+            ].bool()
         position = sine_position(height, width, d_model, x.device, padding_mask)
         position = position.to(x.dtype).expand(batch, -1, -1)
         if padding_mask is not None:

@@ -11,9 +11,9 @@ MATCHER = PartRegistry("MATCHER")
 MATCHER.__doc__ = """
 Assigns a slot to every annotated pair, one to one within a frame, without gradients.
 
-Built with ``(cfg)``. Called with ``(outputs, targets)``: the heads' outputs of every layer, (L, B, N, ...) each, and the
-:class:`~vost_sgg.modeling.targets.PairTargets` with K pairs. Returns (L, B, K) int64, the slot of each pair; what stands
-where ``targets.valid`` is False is not read.
+Built with ``(cfg)``. Called with ``(outputs, targets)``: the heads' outputs of every layer, (L, B, N, ...) each, and
+the :class:`~vost_sgg.modeling.targets.PairTargets` with K pairs. Returns (L, B, K) int64, the slot of each pair; what
+stands where ``targets.valid`` is False is not read.
 """
 
 

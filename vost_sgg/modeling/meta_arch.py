@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from detectron2.config import configurable
-from detectron2.modeling import META_ARCH_REGISTRY, build_backbone
+from detectron2.modeling import BACKBONE_REGISTRY, META_ARCH_REGISTRY, build_backbone
 from torch import Tensor, nn
 
 from vost_sgg.modeling.criterion import SceneGraphCriterion
@@ -15,6 +15,7 @@ from vost_sgg.modeling.matcher import MATCHER
 from vost_sgg.modeling.postprocessing import scene_graphs
 from vost_sgg.modeling.query_initializers import QUERY_INITIALIZER
 from vost_sgg.modeling.targets import PairTargets
+from vost_sgg.registry import check_registered
 from vost_sgg.structures import FrameGroundTruth, FramePrediction, FrameState, PairQueries
 
 
@@ -55,17 +56,27 @@ class OneStageSGG(nn.Module):
         self.heads = heads
         self.criterion = criterion
         self.frames_per_batch = frames_per_batch
-        self.register_buffer("pixel_mean", torch.tensor(pixel_mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer(
+            "pixel_mean", torch.tensor(pixel_mean).view(-1, 1, 1), persistent=False
+        )
         self.register_buffer("pixel_std", torch.tensor(pixel_std).view(-1, 1, 1), persistent=False)
 
     @classmethod
     def from_config(cls, cfg):
+        check_registered(BACKBONE_REGISTRY, cfg.MODEL.BACKBONE.NAME, "MODEL.BACKBONE.NAME")
         backbone = build_backbone(cfg)
         in_feature = cfg.MODEL.IMAGE_ENCODER.IN_FEATURE
+        if in_feature not in backbone.output_shape():
+            raise ValueError(
+                f"MODEL.IMAGE_ENCODER.IN_FEATURE is {in_feature}, the backbone gives "
+                f"{', '.join(backbone.output_shape())}; with a ResNet see MODEL.RESNETS.OUT_FEATURES"
+            )
         return {
             "backbone": backbone,
             "in_feature": in_feature,
-            "image_encoder": IMAGE_ENCODER.build(cfg, in_channels=backbone.output_shape()[in_feature].channels),
+            "image_encoder": IMAGE_ENCODER.build(
+                cfg, in_channels=backbone.output_shape()[in_feature].channels
+            ),
             "query_initializer": QUERY_INITIALIZER.build(cfg),
             "decoder": SPO_DECODER.build(cfg),
             "heads": SceneGraphHeads(cfg),
@@ -103,7 +114,9 @@ class OneStageSGG(nn.Module):
         predictions: dict[int, FramePrediction] = {}
         for batch in batches_of_equal_size(frames, clip["references"], self.frames_per_batch):
             batch_frames = [frames[t] for t in batch]
-            targets = PairTargets.stack([frame["ground_truth"] for frame in batch_frames], self.device)
+            targets = PairTargets.stack(
+                [frame["ground_truth"] for frame in batch_frames], self.device
+            )
             state, queries = self.spatial_phase(*self.preprocess(batch_frames), targets)
             outputs = self.heads(state.pair[-1], state.predicate[-1])
             sizes = [(frame["width"], frame["height"]) for frame in batch_frames]
@@ -171,7 +184,9 @@ def _pad_images(images: list[Tensor], value: float) -> Tensor:
     height, width = (max(image.shape[side] for image in images) for side in (1, 2))
     return torch.stack(
         [
-            nn.functional.pad(image, (0, width - image.shape[2], 0, height - image.shape[1]), value=value)
+            nn.functional.pad(
+                image, (0, width - image.shape[2], 0, height - image.shape[1]), value=value
+            )
             for image in images
         ]
     )

@@ -16,8 +16,8 @@ Makes the pair slots of B frames.
 
 Built with ``(cfg)``. Called with ``(targets, batch_size)``: targets the :class:`~vost_sgg.modeling.targets.PairTargets`
 of the frames, or None where nothing is annotated. A part reads of them only what its task gives (PredCLS: boxes and
-classes of the pairs; SGCLS: boxes; SGDET: nothing). Returns :class:`~vost_sgg.structures.PairQueries` of N slots a frame,
-valid slots first; in PredCLS slot i is pair i of the frame.
+classes of the pairs; SGCLS: boxes; SGDET: nothing). Returns :class:`~vost_sgg.structures.PairQueries` of N slots a
+frame, valid slots first; in PredCLS slot i is pair i of the frame.
 """
 
 
@@ -50,7 +50,9 @@ class PairPriorQueries(nn.Module):
     def forward(self, targets: PairTargets | None, batch_size: int) -> PairQueries:
         """As the contract of :data:`QUERY_INITIALIZER`. Raises ValueError without targets: the task gives the pairs."""
         if targets is None:
-            raise ValueError("PairPriorQueries needs the given pairs of every frame, and these frames have none")
+            raise ValueError(
+                "PairPriorQueries needs the given pairs of every frame, and these frames have none"
+            )
         boxes = torch.stack((targets.subject_boxes, targets.object_boxes), dim=2)
         # Padding enters the MLPs as zeros, as in OED.
         given = targets.valid[..., None]

@@ -13,10 +13,12 @@ def generalized_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     boxes1, boxes2 = box_convert(boxes1, "cxcywh", "xyxy"), box_convert(boxes2, "cxcywh", "xyxy")
     area1, area2 = _area(boxes1[..., :2], boxes1[..., 2:]), _area(boxes2[..., :2], boxes2[..., 2:])
     intersection = _area(
-        torch.maximum(boxes1[..., :2], boxes2[..., :2]), torch.minimum(boxes1[..., 2:], boxes2[..., 2:])
+        torch.maximum(boxes1[..., :2], boxes2[..., :2]),
+        torch.minimum(boxes1[..., 2:], boxes2[..., 2:]),
     )
     hull = _area(
-        torch.minimum(boxes1[..., :2], boxes2[..., :2]), torch.maximum(boxes1[..., 2:], boxes2[..., 2:])
+        torch.minimum(boxes1[..., :2], boxes2[..., :2]),
+        torch.maximum(boxes1[..., 2:], boxes2[..., 2:]),
     )
     union = area1 + area2 - intersection
     tiny = torch.finfo(union.dtype).tiny

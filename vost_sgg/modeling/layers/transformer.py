@@ -9,7 +9,9 @@ class MLP(nn.Module):
     def __init__(self, in_features: int, hidden: int, out_features: int, num_layers: int):
         super().__init__()
         widths = [in_features, *[hidden] * (num_layers - 1), out_features]
-        self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in zip(widths, widths[1:], strict=False))
+        self.layers = nn.ModuleList(
+            nn.Linear(i, o) for i, o in zip(widths, widths[1:], strict=False)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers[:-1]:
@@ -78,17 +80,22 @@ class DecoderLayer(nn.Module):
         memory_padding_mask: Tensor | None,
     ) -> Tensor:
         """``x``, ``position`` (B, N, d) content and position of the queries; ``padding_mask`` (B, N) True on padded
-        slots; ``keys`` (memory + its position), ``values`` (B, M, d); ``memory_padding_mask`` (B, M). Returns (B, N, d).
+        slots; ``keys`` (memory + its position), ``values`` (B, M, d); ``memory_padding_mask`` (B, M).
+
+        Returns (B, N, d).
         """
         q = x + position
         x = self.norm1(x + self.dropout(attend(self.self_attn, q, q, x, padding_mask)))
         x = self.norm2(
-            x + self.dropout(attend(self.cross_attn, x + position, keys, values, memory_padding_mask))
+            x
+            + self.dropout(attend(self.cross_attn, x + position, keys, values, memory_padding_mask))
         )
         return self.norm3(x + self.ffn(x))
 
 
-def attend(attention: nn.MultiheadAttention, query, key, value, padding_mask: Tensor | None) -> Tensor:
+def attend(
+    attention: nn.MultiheadAttention, query, key, value, padding_mask: Tensor | None
+) -> Tensor:
     """Attention without its weights, so that torch runs ``scaled_dot_product_attention``."""
     return attention(query, key, value, key_padding_mask=padding_mask, need_weights=False)[0]
 

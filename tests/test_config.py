@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from vost_sgg.config import get_vost_cfg
+from vost_sgg.modeling import MATCHER, build_model
+
+CONFIGS = sorted(p for p in Path("configs").rglob("*.yaml") if not p.name.startswith("Base"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=str)
+def test_every_config_builds_its_model(path):
+    build_model(get_vost_cfg(str(path), ["MODEL.DEVICE", "cpu"]))
+
+
+@pytest.mark.parametrize("opts", [["SOLVER.BASE_LRR", "1"], ["SOLVER.BAS_LR", "1"]])
+def test_an_unknown_key_names_the_nearest(opts):
+    with pytest.raises(KeyError, match=rf"{opts[0]} does not exist; did you mean SOLVER.BASE_LR"):
+        get_vost_cfg("configs/oed_predcls.yaml", opts)
+
+
+def test_an_unknown_key_in_a_file_names_the_nearest(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("VERSION: 2\nMODEL:\n  MATCHER:\n    NAM: x\n")
+    with pytest.raises(
+        KeyError, match="MODEL.MATCHER.NAM does not exist; did you mean MODEL.MATCHER.NAME"
+    ):
+        get_vost_cfg(str(path))
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(FileNotFoundError, match="configs/nothing.yaml"):
+        get_vost_cfg("configs/nothing.yaml")
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong", "right"),
+    [
+        ("MODEL.MATCHER.NAME", "IdentityMacher", "IdentityMatcher"),
+        ("MODEL.BACKBONE.NAME", "build_slim_resnet", "build_slim_resnet_backbone"),
+    ],
+)
+def test_an_unknown_part_names_the_nearest(key, wrong, right):
+    cfg = get_vost_cfg("configs/sample/oed_predcls.yaml", [key, wrong])
+    with pytest.raises(KeyError, match=f"{key}: no part '{wrong}'.*did you mean {right}"):
+        build_model(cfg)
+
+
+def test_a_feature_that_the_backbone_lacks_is_named():
+    cfg = get_vost_cfg(
+        "configs/sample/oed_predcls.yaml", ["MODEL.IMAGE_ENCODER.IN_FEATURE", "res5"]
+    )
+    with pytest.raises(ValueError, match="IN_FEATURE is res5, the backbone gives res3"):
+        build_model(cfg)
+
+
+def test_a_part_of_your_own_is_built_by_name():
+    @MATCHER.register()
+    class FirstSlots:
+        def __init__(self, cfg):
+            self.task = cfg.MODEL.TASK
+
+    cfg = get_vost_cfg(opts=["MODEL.MATCHER.NAME", "FirstSlots"])
+    assert MATCHER.build(cfg).task == "predcls"
