@@ -1,0 +1,165 @@
+"""The loaders: clips of a target and its references for training, whole videos for testing."""
+
+import hashlib
+import random
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from detectron2.config import CfgNode
+from detectron2.data import DatasetFromList, get_detection_dataset_dicts
+from detectron2.data.build import trivial_batch_collator
+from detectron2.data.samplers import InferenceSampler
+from detectron2.utils import comm
+from torch.utils.data import DataLoader, Dataset
+
+from vost_sgg.data.augmentation import derived_seed
+from vost_sgg.data.batching import EpochBatchSampler
+from vost_sgg.data.mapper import ClipMapper
+from vost_sgg.data.reference_samplers import REFERENCE_SAMPLER
+
+
+class VideoIndex:
+    """The records of one or more data sets, in memory that all workers share, and where each video begins and ends.
+
+    Args:
+        names: data sets of detectron2's catalog, each sorted by video and frame.
+
+    Attributes:
+        records: the dataset dicts, by position.
+        videos: (V, 2) int64, the first position of each video and the one behind its last.
+        video_of: (number of records,) int64, row of ``videos``.
+        landscape: (number of records,) bool, wider than high.
+        fingerprint: changes with the frames, their order or their labels, not with the folder they lie in.
+    """
+
+    def __init__(self, names: Sequence[str]):
+        records, video_keys = [], []
+        for name in names:
+            part = get_detection_dataset_dicts(name, filter_empty=False, check_consistency=False)
+            records += part
+            video_keys += [(name, record["video_id"]) for record in part]
+        starts = [i for i, key in enumerate(video_keys) if i == 0 or key != video_keys[i - 1]]
+        self.videos = np.stack([starts, starts[1:] + [len(records)]], axis=1)
+        self.video_of = np.repeat(np.arange(len(starts)), self.videos[:, 1] - self.videos[:, 0])
+        self.landscape = np.array([record["width"] > record["height"] for record in records])
+        self.fingerprint = _fingerprint(records)
+        self.records = DatasetFromList(records, copy=False)
+
+
+class ClipDataset(Dataset):
+    """One clip a frame: the frame as target 0 and, behind it, its references.
+
+    An item is asked for by (epoch, position); the references drawn depend on these and the seed alone.
+
+    Args:
+        index: the training records.
+        sampler: a registered reference sampler.
+        mapper: ``mapper(records, references, epoch=epoch)``, see :class:`ClipMapper`.
+        seed: seed of the references.
+    """
+
+    def __init__(self, *, index: VideoIndex, sampler, mapper: Callable, seed: int):
+        self.index, self.sampler, self.mapper, self.seed = index, sampler, mapper, seed
+
+    def __len__(self) -> int:
+        return len(self.index.records)
+
+    def __getitem__(self, key: tuple[int, int]) -> dict:
+        epoch, position = key
+        target = self.index.records[position]
+        start, stop = self.index.videos[self.index.video_of[position]].tolist()
+        generator = random.Random(derived_seed("references", self.seed, epoch, target["image_id"]))
+        drawn = self.sampler.draw(position - start, stop - start, generator)
+        frames = list(dict.fromkeys(drawn))  # a frame drawn twice is read once
+        records = [target] + [self.index.records[start + frame] for frame in frames]
+        return self.mapper(records, {0: [1 + frames.index(frame) for frame in drawn]}, epoch=epoch)
+
+
+class VideoDataset(Dataset):
+    """One video an item: every frame is a target, and references are other frames of the same item.
+
+    Args:
+        index: the records to test on.
+        sampler: a registered reference sampler.
+        mapper: as in :class:`ClipDataset`.
+    """
+
+    def __init__(self, *, index: VideoIndex, sampler, mapper: Callable):
+        self.index, self.sampler, self.mapper = index, sampler, mapper
+
+    def __len__(self) -> int:
+        return len(self.index.videos)
+
+    def __getitem__(self, video: int) -> dict:
+        start, stop = self.index.videos[video].tolist()
+        records = [self.index.records[position] for position in range(start, stop)]
+        references = {i: self.sampler.select(i, len(records)) for i in range(len(records))}
+        return self.mapper(records, references)
+
+
+def build_train_loader(cfg: CfgNode, *, mapper: Callable | None = None) -> DataLoader:
+    """Endless micro-batches (lists of clips) of ``cfg.DATASETS.TRAIN`` for this process.
+
+    The loader's ``batch_sampler`` is an :class:`EpochBatchSampler`: read its ``iterations_per_epoch``, set its
+    ``start_iteration`` to resume. Building and iterating leave the global random generators alone.
+
+    Args:
+        mapper: as in :class:`ClipDataset`; default ``ClipMapper(cfg, is_train=True)``.
+    """
+    if not cfg.DATASETS.TRAIN:
+        raise ValueError("DATASETS.TRAIN is empty: name at least one registered data set")
+    index = VideoIndex(cfg.DATASETS.TRAIN)
+    clips = ClipDataset(
+        index=index,
+        sampler=REFERENCE_SAMPLER.build(cfg),
+        mapper=ClipMapper(cfg, is_train=True) if mapper is None else mapper,
+        seed=cfg.SEED,
+    )
+    batches = EpochBatchSampler(
+        size=len(clips),
+        batch_size=cfg.SOLVER.IMS_PER_BATCH,
+        seed=cfg.SEED,
+        groups=index.landscape.tolist() if cfg.DATALOADER.ASPECT_RATIO_GROUPING else None,
+        accumulation_steps=cfg.SOLVER.ACCUMULATION_STEPS,
+        rank=comm.get_rank(),
+        world_size=comm.get_world_size(),
+    )
+    return DataLoader(clips, batch_sampler=batches, **_loader_options(cfg))
+
+
+def build_test_loader(
+    cfg: CfgNode, dataset_name: str, *, mapper: Callable | None = None
+) -> DataLoader:
+    """The videos of one data set, one an item ([clip]), each in exactly one process.
+
+    Args:
+        mapper: as in :class:`VideoDataset`; default ``ClipMapper(cfg, is_train=False)``.
+    """
+    videos = VideoDataset(
+        index=VideoIndex([dataset_name]),
+        sampler=REFERENCE_SAMPLER.build(cfg),
+        mapper=ClipMapper(cfg, is_train=False) if mapper is None else mapper,
+    )
+    return DataLoader(
+        videos, batch_size=1, sampler=InferenceSampler(len(videos)), **_loader_options(cfg)
+    )
+
+
+def _loader_options(cfg: CfgNode) -> dict:
+    return {
+        "num_workers": cfg.DATALOADER.NUM_WORKERS,
+        "collate_fn": trivial_batch_collator,
+        "pin_memory": cfg.MODEL.DEVICE.startswith("cuda") and torch.cuda.is_available(),
+        # Its own generator: the workers' base seed must not come out of the global one, whose state resuming restores.
+        "generator": torch.Generator().manual_seed(derived_seed("workers", cfg.SEED) % 2**63),
+    }
+
+
+def _fingerprint(records: Sequence[dict]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for record in records:
+        digest.update(record["image_id"].encode())
+        for field in ("pairs", "attention", "spatial", "contacting"):
+            digest.update(np.ascontiguousarray(record[field]).tobytes())
+    return digest.hexdigest()
