@@ -1,0 +1,14 @@
+"""vost_sgg: spatio-temporal scene graph generation on detectron2.
+
+Importing this package is cheap: torch and detectron2 are imported by the modules that need them.
+"""
+
+import importlib.util
+
+__version__ = "0.1.0"
+
+if importlib.util.find_spec("detectron2") is None:
+    raise ImportError(
+        "vost_sgg is built on detectron2, which is not installed. In the checkout of vost_sgg run "
+        "`python tools/install_detectron2.py`; it is not on the package index under its own name."
+    )

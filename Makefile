@@ -1,0 +1,66 @@
+# make quickstart   from nothing to a trained and evaluated model on the sample data set
+# make test         lint, format and tests
+# make env          only the environment, .venv: the pinned packages, detectron2 and this package
+#
+# Both of the first two make the environment first, once. To use your own torch, CUDA or detectron2 do not use make env:
+# README.md, "Installation". With no python3.11 on the PATH: make PYTHON=/path/to/python3.11 ...
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.PHONY: quickstart test lint format env install
+
+PYTHON ?= python3.11
+VENV ?= .venv
+
+BIN := $(VENV)/bin
+LOCK := requirements/requirements.lock
+# An environment is complete when the stamp exists whose name is the fingerprint of all that it was made from (the
+# checkout's own path too: an environment cannot be moved). While it is being made .installing stands in it.
+KEY := $(shell { pwd; cat Makefile setup.py requirements/*.lock tools/install_detectron2.py; } | sha256sum | cut -c 1-16)
+STAMP := $(VENV)/.installed-$(KEY)
+INSTALLING := $(VENV)/.installing
+
+quickstart: env
+	$(BIN)/python tools/train_net.py --config-file configs/sample/oed_predcls.yaml
+
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: env
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+
+format: env
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+# The lock makes a second make wait for the first instead of installing into the same folder.
+env:
+	@test -e $(STAMP) || flock Makefile $(MAKE) --no-print-directory install
+
+install: $(STAMP)
+
+$(STAMP):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+		echo "make: '$(PYTHON)' is no Python 3.11; give one: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	if [ -e $(INSTALLING) ]; then
+		echo "$(VENV): an earlier installation was interrupted; making it anew"
+		rm -rf $(VENV)
+	fi
+	mkdir -p $(VENV)
+	touch $(INSTALLING)
+	rm -f $(VENV)/.installed-*
+	echo "$(VENV): installing the packages of $(LOCK) (6 GB, a few minutes)"
+	[ -x $(BIN)/pip ] || $(PYTHON) -m venv $(VENV)
+	# uv is several times as fast as pip; pip gives the same result where uv has no build.
+	if $(BIN)/python -m pip install -q --require-hashes -r requirements/uv.lock; then
+		$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r $(LOCK)
+	else
+		$(BIN)/python -m pip install -q --compile --require-hashes -r $(LOCK)
+	fi
+	$(BIN)/python tools/install_detectron2.py
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	rm $(INSTALLING)
+	touch $(STAMP)
+	echo "$(VENV): ready"
