@@ -47,6 +47,10 @@ def _add_model(cfg: CfgNode) -> None:
 
     m.QUERY_INITIALIZER = CfgNode()
     m.QUERY_INITIALIZER.NAME = "PairPriorQueries"
+    # PairPriorQueries: classes (the annotated pairs and their classes are given: PredCLS) | boxes (SGCLS).
+    m.QUERY_INITIALIZER.GIVEN = "classes"
+    # LearnedQueries (SGDET): slots of a frame, N.
+    m.QUERY_INITIALIZER.NUM_QUERIES = 100
 
     # Where a given object class's embedding comes from: glove (word vectors read from PATH when training starts, then
     # part of the checkpoint; OED), clip (open_clip text tower CLIP_MODEL with weights PATH, likewise), learned (a
@@ -62,18 +66,39 @@ def _add_model(cfg: CfgNode) -> None:
     # Layers of each of the two decoders: 3 in PredCLS and SGCLS, 6 in SGDET (as OED).
     m.SPO_DECODER.NUM_LAYERS = 3
 
+    m.HEADS = CfgNode()
+    # Predict whether the subject of a slot is the person (SGCLS, whose slots are all ordered pairs of boxes).
+    m.HEADS.SUBJECT_CLASS = False
+
+    # NoAggregation (spatial stage) | ProgressiveRefinement (OED's temporal stage).
+    m.TEMPORAL_AGGREGATOR = CfgNode()
+    m.TEMPORAL_AGGREGATOR.NAME = "NoAggregation"
+    # Which reference slots a slot may attend to: score (the surest: SGDET, SGCLS) | label (of its own class: PredCLS).
+    m.TEMPORAL_AGGREGATOR.SELECT = "label"
+    # Share of the valid reference slots that each layer sees; one layer each (80R, 50R, 30R of OED's 100R).
+    m.TEMPORAL_AGGREGATOR.KEEP_RATIOS = (0.8, 0.5, 0.3)
+    # Whether the temporal phase has predicate heads of its own (SGDET) or uses the spatial phase's (PredCLS, SGCLS;
+    # as OED's checkpoints were trained).
+    m.TEMPORAL_AGGREGATOR.OWN_PREDICATE_HEADS = False
+
     m.MATCHER = CfgNode()
     m.MATCHER.NAME = "IdentityMatcher"
+    # HungarianMatcher: weights of the costs (Eq. 11).
+    m.MATCHER.OBJECT_COST = 1.0
+    m.MATCHER.PREDICATE_COST = 1.0
+    m.MATCHER.L1_COST = 2.5
+    m.MATCHER.GIOU_COST = 1.0
 
     # Loss weights (as OED).
     m.CRITERION = CfgNode()
     m.CRITERION.OBJECT_WEIGHT = 1.0
+    m.CRITERION.SUBJECT_WEIGHT = 1.0
     m.CRITERION.ATTENTION_WEIGHT = 2.0
     m.CRITERION.SPATIAL_WEIGHT = 2.0
     m.CRITERION.CONTACTING_WEIGHT = 2.0
     m.CRITERION.L1_WEIGHT = 2.5
     m.CRITERION.GIOU_WEIGHT = 1.0
-    # Class weight of "no object" in the object cross entropy.
+    # Weight of slots without a pair in the cross entropies of object and subject class.
     m.CRITERION.NO_OBJECT_WEIGHT = 0.1
     m.CRITERION.FOCAL_ALPHA = 0.5
     m.CRITERION.FOCAL_GAMMA = 2.0

@@ -15,6 +15,12 @@ Array = np.ndarray | Tensor
 PREDICATE_GROUPS = ("attention", "spatial", "contacting")
 
 
+def _index(batch, frames):
+    """A dataclass of tensors, indexed along the first axis of each."""
+    values = {f.name: getattr(batch, f.name) for f in fields(batch)}
+    return type(batch)(**{name: None if v is None else v[frames] for name, v in values.items()})
+
+
 @dataclass
 class FrameGroundTruth:
     """The annotated scene graph of one frame. Arrays are numpy or torch, all of one kind.
@@ -103,6 +109,10 @@ class PairQueries:
     labels: Tensor | None = None
     boxes: Tensor | None = None
 
+    def __getitem__(self, frames) -> "PairQueries":
+        """The queries of some frames of the batch: an index, slice or list."""
+        return _index(self, frames)
+
 
 @dataclass
 class Memory:
@@ -132,3 +142,44 @@ class FrameState:
     pair: Tensor
     predicate: Tensor
     valid: Tensor
+
+
+@dataclass
+class SlotStates:
+    """The slots of a frame, or of several frames behind each other, as the temporal phase sees them.
+
+    Args:
+        features: (B, N, 2d) subject-object state and predicate state of the last layer (Eq. 5).
+        valid: (B, N) bool, False on padded slots.
+        scores: (B, N) float, the spatial heads' confidence in the slot.
+        labels: (B, N) int64 object class where it is given (PredCLS), else None.
+    """
+
+    features: Tensor
+    valid: Tensor
+    scores: Tensor
+    labels: Tensor | None = None
+
+    def __getitem__(self, frames) -> "SlotStates":
+        """The states of some frames of the batch: an index, slice or list."""
+        return _index(self, frames)
+
+    @classmethod
+    def concatenate(cls, parts: "list[SlotStates]") -> "SlotStates":
+        """The frames of all ``parts``, which have the same N, behind each other."""
+        columns = {f.name: [getattr(part, f.name) for part in parts] for f in fields(cls)}
+        return cls(**{k: None if v[0] is None else torch.cat(v) for k, v in columns.items()})
+
+    def of_references(self, index: Tensor, present: Tensor) -> "SlotStates":
+        """The slots of each target's reference frames, (B', R * N, ...).
+
+        Args:
+            index: (B', R) int64 frames of this object, R references of each of B' targets.
+            present: (B', R) bool, False where a target has fewer references.
+        """
+
+        def gather(values: Tensor | None) -> Tensor | None:
+            return None if values is None else values[index].flatten(1, 2)
+
+        valid = self.valid[index] & present[..., None]
+        return SlotStates(gather(self.features), valid.flatten(1), gather(self.scores), gather(self.labels))

@@ -107,12 +107,12 @@ def oed_predcls(w, features, ground_truth, embeddings, encoder_layers, decoder_l
     )
     return [
         {
-            "object_logits": linear(w, "heads.object_class", h),
-            "subject_boxes": mlp(w, "heads.subject_box", h, 3).sigmoid(),
-            "object_boxes": mlp(w, "heads.object_box", h, 3).sigmoid(),
-            "attention_logits": linear(w, "heads.attention", r),
-            "spatial_logits": linear(w, "heads.spatial", r),
-            "contacting_logits": linear(w, "heads.contacting", r),
+            "object_logits": linear(w, "entity_heads.object_class", h),
+            "subject_boxes": mlp(w, "entity_heads.subject_box", h, 3).sigmoid(),
+            "object_boxes": mlp(w, "entity_heads.object_box", h, 3).sigmoid(),
+            "attention_logits": linear(w, "predicate_heads.attention", r),
+            "spatial_logits": linear(w, "predicate_heads.spatial", r),
+            "contacting_logits": linear(w, "predicate_heads.contacting", r),
         }
         for h, r in zip(pair, predicate, strict=True)
     ]

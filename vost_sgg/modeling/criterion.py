@@ -29,7 +29,6 @@ class SceneGraphCriterion(nn.Module):
         self,
         *,
         matcher,
-        num_object_classes: int,
         weights: dict[str, float],
         no_object_weight: float,
         focal_alpha: float,
@@ -40,27 +39,25 @@ class SceneGraphCriterion(nn.Module):
         Args:
             matcher: a part of :data:`~vost_sgg.modeling.matcher.MATCHER`.
             weights: loss name -> weight; a loss that is not named here is not computed into the sum.
-            no_object_weight: class weight of "no object" in the object cross entropy.
+            no_object_weight: weight, in the cross entropies of object and subject class, of slots without a pair.
             auxiliary: also the losses of every layer but the last, named ``<loss>_<layer>``.
         """
         super().__init__()
         self.matcher = matcher
         self.weights = weights
+        self.no_object_weight = no_object_weight
         self.focal_alpha = focal_alpha
         self.focal_gamma = focal_gamma
         self.auxiliary = auxiliary
-        class_weights = torch.ones(num_object_classes + 2)
-        class_weights[-1] = no_object_weight
-        self.register_buffer("class_weights", class_weights, persistent=False)
 
     @classmethod
     def from_config(cls, cfg, matcher):
         c = cfg.MODEL.CRITERION
         return {
             "matcher": matcher,
-            "num_object_classes": cfg.MODEL.NUM_OBJECT_CLASSES,
             "weights": {
                 "loss_object": c.OBJECT_WEIGHT,
+                "loss_subject": c.SUBJECT_WEIGHT,
                 "loss_attention": c.ATTENTION_WEIGHT,
                 "loss_spatial": c.SPATIAL_WEIGHT,
                 "loss_contacting": c.CONTACTING_WEIGHT,
@@ -92,33 +89,43 @@ class SceneGraphCriterion(nn.Module):
         # float32 whatever the forward ran in: the sums below lose too much in bfloat16.
         outputs = {key: value.float() for key, value in outputs.items()}
         with torch.no_grad():
-            slots = self.matcher(outputs, targets)
+            slots = self.matcher(outputs, valid, targets)
         matched = {key: _take(outputs[key], slots) for key in PREDICTION_KEYS}
         losses = {
-            "loss_object": self.loss_object(outputs["object_logits"], slots, valid, targets),
+            "loss_object": self.loss_class(
+                outputs["object_logits"], targets.object_classes + 1, slots, valid, targets
+            ),
             **self.losses_predicate(matched, targets),
             **self.losses_box(matched, targets),
         }
+        if "subject_logits" in outputs:
+            person = torch.zeros_like(targets.object_classes)
+            losses["loss_subject"] = self.loss_class(
+                outputs["subject_logits"], person, slots, valid, targets
+            )
         return {
             name if layer == len(values) - 1 else f"{name}_{layer}": self.weights[name] * value
             for name, values in losses.items()
             for layer, value in enumerate(values)
         }
 
-    def loss_object(
-        self, logits: Tensor, slots: Tensor, valid: Tensor, targets: PairTargets
+    def loss_class(
+        self, logits: Tensor, classes: Tensor, slots: Tensor, valid: Tensor, targets: PairTargets
     ) -> Tensor:
-        """(L,) weighted cross entropy over the valid slots; a slot without a pair is "no object"."""
-        no_object = logits.shape[-1] - 1
+        """(L,) cross entropy over the valid slots. A slot without a pair belongs to the last class, of less weight.
+
+        Args:
+            logits: (L, B, N, C).
+            classes: (B, K) int64, the class of each pair's slot.
+        """
+        background, num_slots = logits.shape[-1] - 1, logits.shape[2]
+        expected = torch.full_like(logits[..., 0], background, dtype=torch.long)
         # Padded pairs are written to one extra column, which is then cut off.
-        classes = logits.new_full(
-            (*logits.shape[:2], logits.shape[2] + 1), no_object, dtype=torch.long
-        )
-        columns = torch.where(targets.valid, slots, logits.shape[2])
-        classes.scatter_(2, columns, (targets.object_classes + 1).expand_as(columns))
-        classes = classes[..., :-1]
-        nll = F.cross_entropy(logits.movedim(-1, 1), classes, reduction="none")
-        weights = self.class_weights[classes] * valid
+        expected = F.pad(expected, (0, 1))
+        columns = torch.where(targets.valid, slots, num_slots)
+        expected = expected.scatter(2, columns, classes.expand_as(columns))[..., :-1]
+        nll = F.cross_entropy(logits.movedim(-1, 1), expected, reduction="none")
+        weights = torch.where(expected == background, self.no_object_weight, 1.0) * valid
         return _ratio((nll * weights).sum((1, 2)), weights.sum((1, 2)))
 
     def losses_predicate(
@@ -143,19 +150,18 @@ class SceneGraphCriterion(nn.Module):
     def losses_box(self, matched: dict[str, Tensor], targets: PairTargets) -> dict[str, Tensor]:
         """(L,) each: L1 on cxcywh and 1 - GIoU of subject and object boxes (as OED, its normalisers too)."""
         num_pairs = _mean_over_processes(targets.valid.sum().float()).clamp(min=1)
-        has_box = targets.valid & targets.object_boxes.any(dim=-1)
         sides = {
-            "subject": (targets.subject_boxes, targets.valid, num_pairs),
+            "subject": (targets.subject_boxes, num_pairs),
             # The object's normaliser is local in OED.
-            "object": (targets.object_boxes, has_box, has_box.sum() + 1e-4),
+            "object": (targets.object_boxes, targets.valid.sum() + 1e-4),
         }
         losses = {}
-        for side, (boxes, mask, normaliser) in sides.items():
+        for side, (boxes, normaliser) in sides.items():
             predicted = matched[f"{side}_boxes"]
             l1 = (predicted - boxes).abs().sum(-1)
             giou = 1 - generalized_iou(predicted, boxes)
-            losses[f"loss_{side}_l1"] = (l1 * mask).sum((1, 2)) / normaliser
-            losses[f"loss_{side}_giou"] = (giou * mask).sum((1, 2)) / normaliser
+            losses[f"loss_{side}_l1"] = (l1 * targets.valid).sum((1, 2)) / normaliser
+            losses[f"loss_{side}_giou"] = (giou * targets.valid).sum((1, 2)) / normaliser
         return losses
 
     def _focal(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:

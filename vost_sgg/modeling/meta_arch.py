@@ -9,14 +9,15 @@ from torch import Tensor, nn
 
 from vost_sgg.modeling.criterion import SceneGraphCriterion
 from vost_sgg.modeling.decoders import SPO_DECODER
-from vost_sgg.modeling.heads import SceneGraphHeads
+from vost_sgg.modeling.heads import EntityHeads, PredicateHeads, slot_scores
 from vost_sgg.modeling.image_encoder import IMAGE_ENCODER
 from vost_sgg.modeling.matcher import MATCHER
 from vost_sgg.modeling.postprocessing import scene_graphs
 from vost_sgg.modeling.query_initializers import QUERY_INITIALIZER
 from vost_sgg.modeling.targets import PairTargets
+from vost_sgg.modeling.temporal import TEMPORAL_AGGREGATOR, reference_rows
 from vost_sgg.registry import check_registered
-from vost_sgg.structures import FrameGroundTruth, FramePrediction, FrameState, PairQueries
+from vost_sgg.structures import FrameGroundTruth, FramePrediction, FrameState, PairQueries, SlotStates
 
 
 @META_ARCH_REGISTRY.register()
@@ -32,8 +33,12 @@ class OneStageSGG(nn.Module):
         image_encoder: nn.Module,
         query_initializer: nn.Module,
         decoder: nn.Module,
-        heads: nn.Module,
+        entity_heads: nn.Module,
+        predicate_heads: nn.Module,
         criterion: nn.Module,
+        temporal_aggregator: nn.Module | None = None,
+        temporal_entity_heads: nn.Module | None = None,
+        temporal_predicate_heads: nn.Module | None = None,
         pixel_mean: Sequence[float],
         pixel_std: Sequence[float],
         frames_per_batch: int,
@@ -43,7 +48,10 @@ class OneStageSGG(nn.Module):
             backbone: detectron2's contract: (B, 3, H, W) -> {name: (B, C, h, w)}.
             in_feature: the backbone's feature that is encoded.
             image_encoder, query_initializer, decoder: parts of the registries of those names.
-            heads, criterion: as :class:`SceneGraphHeads` and :class:`SceneGraphCriterion`.
+            entity_heads, predicate_heads, criterion: as the classes of those names.
+            temporal_aggregator: a part of that registry; None leaves the temporal phase out.
+            temporal_entity_heads: read the refined states.
+            temporal_predicate_heads: likewise; None: the spatial phase's do.
             pixel_mean, pixel_std: of the three channels, in [0, 255].
             frames_per_batch: frames of one video that pass the spatial phase together when testing.
         """
@@ -53,8 +61,12 @@ class OneStageSGG(nn.Module):
         self.image_encoder = image_encoder
         self.query_initializer = query_initializer
         self.decoder = decoder
-        self.heads = heads
+        self.entity_heads = entity_heads
+        self.predicate_heads = predicate_heads
         self.criterion = criterion
+        self.temporal_aggregator = temporal_aggregator
+        self.temporal_entity_heads = temporal_entity_heads
+        self.temporal_predicate_heads = temporal_predicate_heads
         self.frames_per_batch = frames_per_batch
         self.register_buffer(
             "pixel_mean", torch.tensor(pixel_mean).view(-1, 1, 1), persistent=False
@@ -71,6 +83,8 @@ class OneStageSGG(nn.Module):
                 f"MODEL.IMAGE_ENCODER.IN_FEATURE is {in_feature}, the backbone gives "
                 f"{', '.join(backbone.output_shape())}; with a ResNet see MODEL.RESNETS.OUT_FEATURES"
             )
+        aggregator = TEMPORAL_AGGREGATOR.build(cfg)
+        own_predicate_heads = aggregator is not None and cfg.MODEL.TEMPORAL_AGGREGATOR.OWN_PREDICATE_HEADS
         return {
             "backbone": backbone,
             "in_feature": in_feature,
@@ -79,8 +93,12 @@ class OneStageSGG(nn.Module):
             ),
             "query_initializer": QUERY_INITIALIZER.build(cfg),
             "decoder": SPO_DECODER.build(cfg),
-            "heads": SceneGraphHeads(cfg),
+            "entity_heads": EntityHeads(cfg),
+            "predicate_heads": PredicateHeads(cfg),
             "criterion": SceneGraphCriterion(cfg, matcher=MATCHER.build(cfg)),
+            "temporal_aggregator": aggregator,
+            "temporal_entity_heads": None if aggregator is None else EntityHeads(cfg),
+            "temporal_predicate_heads": PredicateHeads(cfg) if own_predicate_heads else None,
             "pixel_mean": cfg.MODEL.PIXEL_MEAN,
             "pixel_std": cfg.MODEL.PIXEL_STD,
             "frames_per_batch": cfg.TEST.FRAMES_PER_BATCH,
@@ -101,27 +119,54 @@ class OneStageSGG(nn.Module):
             When training, the weighted losses of every clip's targets, by name. When testing, for each clip the
             :class:`FramePrediction` of each target in the order of ``references``, in original pixels.
         """
-        if not self.training:
-            return [self.inference(clip) for clip in clips]
-        frames = [clip["frames"][target] for clip in clips for target in clip["references"]]
+        return self.losses(clips) if self.training else [self.inference(clip) for clip in clips]
+
+    def losses(self, clips: list[dict]) -> dict[str, Tensor]:
+        """The training half of :meth:`forward`: the targets of the clips are supervised."""
+        frames, target_rows, references = [], [], []
+        for clip in clips:
+            first = len(frames)
+            frames += clip["frames"]
+            target_rows += [first + target for target in clip["references"]]
+            references += [[first + r for r in rows] for rows in clip["references"].values()]
         targets = PairTargets.stack([frame["ground_truth"] for frame in frames], self.device)
-        state, queries = self.spatial_phase(*self.preprocess(frames), targets)
-        return self.criterion(self.heads(state.pair, state.predicate), queries.valid, targets)
+        queries = self.query_initializer(targets, len(frames))
+        state = self.spatial_phase(*self.preprocess(frames), queries)
+        if self.temporal_aggregator is None:
+            outputs = self.spatial_outputs(state.pair[:, target_rows], state.predicate[:, target_rows])
+        else:
+            outputs = self.temporal_outputs(self.slot_states(state, queries), target_rows, references)
+            outputs = {key: value[None] for key, value in outputs.items()}
+        return self.criterion(outputs, queries.valid[target_rows], targets[target_rows])
 
     def inference(self, clip: dict) -> list[FramePrediction]:
-        """The scene graphs of a video's targets: every frame passes the spatial phase once, in batches of one size."""
-        frames = clip["frames"]
-        predictions: dict[int, FramePrediction] = {}
-        for batch in batches_of_equal_size(frames, clip["references"], self.frames_per_batch):
-            batch_frames = [frames[t] for t in batch]
-            targets = PairTargets.stack(
-                [frame["ground_truth"] for frame in batch_frames], self.device
-            )
-            state, queries = self.spatial_phase(*self.preprocess(batch_frames), targets)
-            outputs = self.heads(state.pair[-1], state.predicate[-1])
-            sizes = [(frame["width"], frame["height"]) for frame in batch_frames]
-            predictions.update(zip(batch, scene_graphs(outputs, queries, sizes), strict=True))
-        return [predictions[t] for t in clip["references"]]
+        """The testing half of :meth:`forward`, for one video: every frame passes the spatial phase once, in batches of
+        one size, and the temporal phase reads the states.
+        """
+        frames, targets = clip["frames"], list(clip["references"])
+        queries = self.query_initializer(
+            PairTargets.stack([frame["ground_truth"] for frame in frames], self.device), len(frames)
+        )
+        states, outputs, order = [], [], []
+        for batch in batches_of_equal_size(frames, self.frames_per_batch):
+            state = self.spatial_phase(*self.preprocess([frames[t] for t in batch]), queries[batch])
+            if self.temporal_aggregator is None:
+                outputs.append(self.spatial_outputs(state.pair[-1], state.predicate[-1]))
+            else:
+                states.append(self.slot_states(state, queries[batch]))
+            order += batch
+        row_of = {t: row for row, t in enumerate(order)}
+        if self.temporal_aggregator is not None:
+            video = SlotStates.concatenate(states)
+            for i in range(0, len(targets), self.frames_per_batch):
+                batch = targets[i : i + self.frames_per_batch]
+                references = [[row_of[r] for r in clip["references"][t]] for t in batch]
+                outputs.append(self.temporal_outputs(video, [row_of[t] for t in batch], references))
+            row_of = {t: row for row, t in enumerate(targets)}
+        outputs = {key: torch.cat([part[key] for part in outputs]) for key in outputs[0]}
+        rows = [row_of[t] for t in targets]
+        sizes = [(frames[t]["width"], frames[t]["height"]) for t in targets]
+        return scene_graphs({k: v[rows] for k, v in outputs.items()}, queries[targets], sizes)
 
     def preprocess(self, frames: Sequence[dict]) -> tuple[Tensor, Tensor | None]:
         """Frames of any sizes -> (B, 3, H, W) normalised images, zero-padded bottom and right (as OED), and their
@@ -135,19 +180,40 @@ class OneStageSGG(nn.Module):
         mask = [image.new_zeros(image.shape[1:], dtype=torch.bool) for image in images]
         return _pad_images(images, 0.0), _pad_images([m[None] for m in mask], True)[:, 0]
 
-    def spatial_phase(
-        self, images: Tensor, padding_mask: Tensor | None, targets: PairTargets | None
-    ) -> tuple[FrameState, PairQueries]:
+    def spatial_phase(self, images: Tensor, padding_mask: Tensor | None, queries: PairQueries) -> FrameState:
         """All that a frame's state needs; no frame of the batch sees another.
 
         Args:
             images: (B, 3, H, W) float, normalised.
             padding_mask: (B, H, W) bool, True on padding, or None.
-            targets: what is annotated on the frames; the query initializer reads of it what its task gives.
+            queries: the pair slots of the B frames.
         """
         memory = self.image_encoder(self.backbone(images)[self.in_feature], padding_mask)
-        queries = self.query_initializer(targets, len(images))
-        return self.decoder(queries, memory, memory), queries
+        return self.decoder(queries, memory, memory)
+
+    def spatial_outputs(self, pair: Tensor, predicate: Tensor) -> dict[str, Tensor]:
+        """The spatial phase's heads on (..., N, d) states: (..., N, c) each."""
+        return {**self.entity_heads(pair), **self.predicate_heads(predicate)}
+
+    def slot_states(self, state: FrameState, queries: PairQueries) -> SlotStates:
+        """What the temporal phase needs of B frames."""
+        pair, predicate = state.pair[-1], state.predicate[-1]
+        with torch.no_grad():  # the ranking of reference slots is not differentiated (as OED)
+            scores = slot_scores(self.spatial_outputs(pair, predicate))
+        return SlotStates(torch.cat((pair, predicate), dim=-1), state.valid, scores, queries.labels)
+
+    def temporal_outputs(
+        self, states: SlotStates, targets: list[int], references: list[list[int]]
+    ) -> dict[str, Tensor]:
+        """The temporal phase: ``targets`` and, one list each, their ``references`` are frames of ``states``. Returns the
+        heads' outputs, (number of targets, N, c) each.
+        """
+        refined = self.temporal_aggregator(
+            states[targets], states.of_references(*reference_rows(references, self.device))
+        )
+        pair, predicate = refined.chunk(2, dim=-1)
+        predicate_heads = self.temporal_predicate_heads or self.predicate_heads
+        return {**self.temporal_entity_heads(pair), **predicate_heads(predicate)}
 
     def predict_logits(
         self,
@@ -163,19 +229,36 @@ class OneStageSGG(nn.Module):
             frames: the annotations of the B frames; None where the task gives nothing.
 
         Returns:
-            The outputs of :class:`~vost_sgg.modeling.heads.SceneGraphHeads` of the last layer, (B, N, ...) each, slots
-            in the order of each frame's pairs, padded slots last.
+            The outputs of the heads of the last layer, (B, N, ...) each, slots in the order of each frame's pairs
+            (SGCLS: ``itertools.permutations`` of its boxes), padded slots last.
         """
+        state, _ = self._spatial(images, padding_mask, frames)
+        return self.spatial_outputs(state.pair[-1], state.predicate[-1])
+
+    def predict_logits_temporal(
+        self,
+        images: Tensor,
+        padding_mask: Tensor | None,
+        frames: Sequence[FrameGroundTruth] | None,
+        target: int = 0,
+    ) -> dict[str, Tensor]:
+        """As :meth:`predict_logits`, then the temporal phase: frame ``target`` refined by all others. Outputs (1, N, ...).
+        """
+        state, queries = self._spatial(images, padding_mask, frames)
+        references = [[i for i in range(len(images)) if i != target]]
+        return self.temporal_outputs(self.slot_states(state, queries), [target], references)
+
+    def _spatial(self, images, padding_mask, frames) -> tuple[FrameState, PairQueries]:
         targets = None if frames is None else PairTargets.stack(frames, self.device)
-        state, _ = self.spatial_phase(images, padding_mask, targets)
-        return self.heads(state.pair[-1], state.predicate[-1])
+        queries = self.query_initializer(targets, len(images))
+        return self.spatial_phase(images, padding_mask, queries), queries
 
 
-def batches_of_equal_size(frames: Sequence[dict], indices, limit: int) -> list[list[int]]:
-    """Splits frame ``indices`` into batches of at most ``limit`` whose images have one size, so that none is padded."""
+def batches_of_equal_size(frames: Sequence[dict], limit: int) -> list[list[int]]:
+    """Splits the frames' indices into batches of at most ``limit`` whose images have one size, so that none is padded."""
     by_size: dict[tuple, list[int]] = {}
-    for t in indices:
-        by_size.setdefault(tuple(frames[t]["image"].shape), []).append(t)
+    for t, frame in enumerate(frames):
+        by_size.setdefault(tuple(frame["image"].shape), []).append(t)
     return [group[i : i + limit] for group in by_size.values() for i in range(0, len(group), limit)]
 
 

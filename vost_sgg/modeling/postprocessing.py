@@ -35,6 +35,10 @@ def scene_graphs(
         "boxes": boxes,
         "classes": classes,
         "scores": scores,
+        # Where the slots are all pairs, the subject may be no person (SGCLS); else it is one (as OED).
+        "subject_scores": outputs["subject_logits"].float().softmax(-1)[..., 0]
+        if "subject_logits" in outputs
+        else torch.ones_like(scores),
         # The background logit of attention is dropped before the softmax (as OED).
         "attention": outputs["attention_logits"][..., :-1].float().softmax(-1),
         "spatial": outputs["spatial_logits"].float().sigmoid(),
@@ -56,7 +60,7 @@ def _frame(slots: dict[str, Tensor], size: tuple[int, int]) -> FramePrediction:
     return FramePrediction(
         boxes=xyxy,
         classes=torch.cat((torch.zeros_like(slots["classes"]), slots["classes"])),
-        scores=torch.cat((torch.ones_like(slots["scores"]), slots["scores"])),
+        scores=torch.cat((slots["subject_scores"], slots["scores"])),
         pairs=torch.stack((count, len(count) + count), dim=1),
         attention=slots["attention"],
         spatial=slots["spatial"],

@@ -23,49 +23,84 @@ frame, valid slots first; in PredCLS slot i is pair i of the frame.
 
 @QUERY_INITIALIZER.register()
 class PairPriorQueries(nn.Module):
-    """OED's PredCLS queries: content from the given object class, position from the given boxes of each pair."""
+    """OED's queries where boxes are given: position from the two boxes of each slot.
+
+    ``given`` is ``classes``: the slots are the annotated pairs, content comes from the object's class (PredCLS), or
+    ``boxes``: the slots are all ordered pairs of the frame's boxes, content is zero (SGCLS).
+    """
 
     @configurable
-    def __init__(self, *, d_model: int, class_embedding: nn.Module, embedding_dim: int):
+    def __init__(
+        self,
+        *,
+        d_model: int,
+        given: str,
+        class_embedding: nn.Module | None = None,
+        embedding_dim: int = 0,
+    ):
         """
         Args:
-            class_embedding: (B, N) int64 classes -> (B, N, embedding_dim).
+            class_embedding: (B, N) int64 classes -> (B, N, embedding_dim); needed where classes are given.
         """
         super().__init__()
-        self.d_model = d_model
-        self.class_embedding = class_embedding
-        self.query_content = MLP(embedding_dim, d_model, d_model, num_layers=2)
+        if given not in ("classes", "boxes"):
+            raise ValueError(f"MODEL.QUERY_INITIALIZER.GIVEN is {given!r}; choose classes or boxes")
         self.query_spatial = MLP(12, d_model, d_model, num_layers=2)
-        init_xavier(self.query_content)
         init_xavier(self.query_spatial)
+        self.class_embedding = class_embedding
+        if given == "classes":
+            self.query_content = MLP(embedding_dim, d_model, d_model, num_layers=2)
+            init_xavier(self.query_content)
+
+    @classmethod
+    def from_config(cls, cfg):
+        given = cfg.MODEL.QUERY_INITIALIZER.GIVEN
+        return {
+            "d_model": cfg.MODEL.TRANSFORMER.D_MODEL,
+            "given": given,
+            "class_embedding": build_class_embedding(cfg) if given == "classes" else None,
+            "embedding_dim": cfg.MODEL.CLASS_EMBEDDING.DIM,
+        }
+
+    def forward(self, targets: PairTargets | None, batch_size: int) -> PairQueries:
+        """As the contract of :data:`QUERY_INITIALIZER`. Raises ValueError without targets: the task gives the boxes."""
+        if targets is None:
+            raise ValueError("PairPriorQueries needs the given boxes of every frame, and these frames have none")
+        if self.class_embedding is None:
+            pairs, valid, labels = *targets.ordered_pairs(), None
+        else:
+            pairs, valid, labels = targets.pairs, targets.valid, targets.object_classes
+        boxes = targets.boxes_of(pairs)
+        # Padding enters the MLPs as zeros, as in OED.
+        position = self.query_spatial(pair_box_code(boxes) * valid[..., None])
+        content = torch.zeros_like(position)
+        if labels is not None:
+            content = self.query_content(self.class_embedding(labels) * valid[..., None])
+        return PairQueries(content, position, torch.zeros_like(content), valid, labels, boxes)
+
+
+@QUERY_INITIALIZER.register()
+class LearnedQueries(nn.Module):
+    """OED's queries where nothing is given (SGDET): zero content, ``num_queries`` learned positions W."""
+
+    @configurable
+    def __init__(self, *, d_model: int, num_queries: int):
+        super().__init__()
+        self.position = nn.Embedding(num_queries, d_model)
 
     @classmethod
     def from_config(cls, cfg):
         return {
             "d_model": cfg.MODEL.TRANSFORMER.D_MODEL,
-            "class_embedding": build_class_embedding(cfg),
-            "embedding_dim": cfg.MODEL.CLASS_EMBEDDING.DIM,
+            "num_queries": cfg.MODEL.QUERY_INITIALIZER.NUM_QUERIES,
         }
 
     def forward(self, targets: PairTargets | None, batch_size: int) -> PairQueries:
-        """As the contract of :data:`QUERY_INITIALIZER`. Raises ValueError without targets: the task gives the pairs."""
-        if targets is None:
-            raise ValueError(
-                "PairPriorQueries needs the given pairs of every frame, and these frames have none"
-            )
-        boxes = torch.stack((targets.subject_boxes, targets.object_boxes), dim=2)
-        # Padding enters the MLPs as zeros, as in OED.
-        given = targets.valid[..., None]
-        content = self.query_content(self.class_embedding(targets.object_classes) * given)
-        position = self.query_spatial(pair_box_code(boxes) * given)
-        return PairQueries(
-            content=content,
-            position=position,
-            predicate_content=torch.zeros_like(content),
-            valid=targets.valid,
-            labels=targets.object_classes,
-            boxes=boxes,
-        )
+        """As the contract of :data:`QUERY_INITIALIZER`; ``targets`` are not read."""
+        position = self.position.weight.expand(batch_size, -1, -1)
+        content = torch.zeros_like(position)
+        valid = torch.ones(position.shape[:2], dtype=torch.bool, device=position.device)
+        return PairQueries(content, position, torch.zeros_like(content), valid)
 
 
 def pair_box_code(boxes: Tensor) -> Tensor:

@@ -57,23 +57,43 @@ class PairTargets:
         columns["box_valid"] = torch.arange(columns["boxes"].shape[1]) < num_boxes[:, None]
         return cls(**{f.name: columns[f.name].to(device, non_blocking=True) for f in fields(cls)})
 
+    def __getitem__(self, frames) -> "PairTargets":
+        """The annotations of some frames of the batch: an index, slice or list."""
+        return PairTargets(**{f.name: getattr(self, f.name)[frames] for f in fields(self)})
+
+    def boxes_of(self, pairs: Tensor) -> Tensor:
+        """(B, N, 2) rows of ``boxes`` -> (B, N, 2, 4) cxcywh."""
+        rows = pairs.flatten(1)[..., None].expand(-1, -1, 4)
+        return self.boxes.gather(1, rows).unflatten(1, (-1, 2))
+
     @property
     def subject_boxes(self) -> Tensor:
         """(B, K, 4) cxcywh of each pair's person."""
-        return self._gather(self.boxes, 0)
+        return self.boxes_of(self.pairs)[:, :, 0]
 
     @property
     def object_boxes(self) -> Tensor:
         """(B, K, 4) cxcywh of each pair's object."""
-        return self._gather(self.boxes, 1)
+        return self.boxes_of(self.pairs)[:, :, 1]
 
     @property
     def object_classes(self) -> Tensor:
         """(B, K) int64 class of each pair's object."""
         return self.classes.gather(1, self.pairs[..., 1])
 
-    def _gather(self, rows: Tensor, side: int) -> Tensor:
-        return rows.gather(1, self.pairs[..., side, None].expand(-1, -1, rows.shape[-1]))
+    def ordered_pairs(self) -> tuple[Tensor, Tensor]:
+        """All ordered pairs of each frame's boxes in the order of ``itertools.permutations``, padded: (B, N, 2) rows of
+        ``boxes``, and the (B, N) mask of those that are no padding.
+        """
+        num_boxes = self.box_valid.sum(1, keepdim=True)
+        largest = self.box_valid.shape[1]
+        slot = torch.arange(max(largest * (largest - 1), 1), device=num_boxes.device)
+        # The n - 1 pairs of each subject stand together; the subject itself is left out of its objects.
+        others = (num_boxes - 1).clamp(min=1)
+        subject, rank = slot // others, slot % others
+        valid = slot < num_boxes * (num_boxes - 1)
+        pairs = torch.stack((subject, rank + (rank >= subject).long()), dim=-1)
+        return pairs * valid[..., None], valid
 
 
 def _normalised_cxcywh(frame: FrameGroundTruth) -> Tensor:
