@@ -144,11 +144,14 @@ def _numbered_frames(video: str, dumped: DumpedVideo) -> Iterator[tuple[range, a
         # With audio beside it ffmpeg fills a late start of the video, alone it does not.
         place = ConstantRateNumbers(fill_start=len(container.streams) > 1)
         start = (container.start_time or 0) / av.time_base
+        # ffmpeg of that time does not know how long a frame lasts where decoding order is not display order.
+        reordered = stream.codec_context.has_b_frames
         number, frame = 1, None
         for following in _decode(container, stream, dumped):
             ticks = float(stream.time_base * rate)
             time = _off_midpoint(following.pts * ticks - start * float(rate))
-            previous, this = place.place(time, round((following.duration or 0) * ticks) or 1)
+            duration = 0 if reordered else round((following.duration or 0) * ticks)
+            previous, this = place.place(time, duration or 1)
             if previous:
                 yield range(number, number + previous), frame or following
             if this:
@@ -177,7 +180,7 @@ def _decode(container, stream, dumped: DumpedVideo) -> Iterator[av.VideoFrame]:
             dumped.damaged += 1
             continue
         for frame in frames:
-            dumped.damaged += frame.is_corrupt
+            dumped.damaged += frame.is_corrupt or frame.pts is None
             if frame.pts is not None:
                 yield frame
 
