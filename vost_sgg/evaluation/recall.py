@@ -1,14 +1,12 @@
 """``SceneGraphRecall``: R@K and mR@K of scene graphs, exact, over any number of frames and processes."""
 
-import math
-from collections import Counter
 from collections.abc import Sequence
-from fractions import Fraction
 
 import numpy as np
 
 from vost_sgg.evaluation.matching import first_hits, ranked, without_duplicates
 from vost_sgg.evaluation.protocols import RANKS, Protocol
+from vost_sgg.evaluation.tally import Tally
 from vost_sgg.evaluation.triplets import (
     NUM_PREDICATES,
     PairSlots,
@@ -21,9 +19,6 @@ from vost_sgg.structures import FrameGroundTruth, FramePrediction
 
 # Frames that are scored together: enough to spread numpy's cost a call, few enough to stay in a few MB.
 _BATCH = 64
-# The class under which all predicates of a frame are counted together.
-_ALL = NUM_PREDICATES
-_CODE_BITS = 20
 
 
 class SceneGraphRecall:
@@ -155,86 +150,3 @@ class SceneGraphRecall:
         if self.protocol.nms:
             found = without_duplicates(found, sizes, self.protocol.nms)
         return first_hits(targets, found, self.protocol.iou)
-
-
-class Tally:
-    """How often a frame had n annotated triplets of a predicate (or of all) of which h were found within K."""
-
-    def __init__(self):
-        self._counts = {k: Counter() for k in RANKS}
-
-    def add(self, frame: np.ndarray, predicate: np.ndarray, rank: np.ndarray) -> None:
-        """Adds a batch of frames: the (G,) frame, predicate and rank of the first hit of its annotated triplets."""
-        columns = NUM_PREDICATES + 1
-        cell = np.concatenate([frame * columns + predicate, frame * columns + _ALL])
-        shape = (frame.max() + 1) * columns
-        total = np.bincount(cell, minlength=shape)
-        seen = np.flatnonzero(total)
-        for k in RANKS:
-            hits = np.bincount(cell, weights=np.tile(rank < k, 2), minlength=shape).astype(np.int64)
-            code = ((seen % columns << _CODE_BITS) + total[seen] << _CODE_BITS) + hits[seen]
-            self._counts[k].update(
-                dict(zip(*(a.tolist() for a in np.unique(code, return_counts=True)), strict=True))
-            )
-
-    @property
-    def frames(self) -> int:
-        return sum(times for column, _, _, times in self._entries(RANKS[0]) if column == _ALL)
-
-    def predicate_counts(self) -> list[int]:
-        counts = [0] * (NUM_PREDICATES + 1)
-        for column, total, _, times in self._entries(RANKS[0]):
-            counts[column] += total * times
-        return counts[:_ALL]
-
-    def recall(self) -> dict[str, float]:
-        """``R@K``, ``mR@K`` and ``mR_frame@K``; mR is divided by 26, and a predicate without annotation counts 0."""
-        result = {}
-        for k in RANKS:
-            pooled, framewise = self._recalls(k)
-            result[f"R@{k}"] = float(framewise[_ALL]) if self.frames else math.nan
-            result[f"mR@{k}"] = (
-                float(sum(pooled[:_ALL]) / NUM_PREDICATES) if self.frames else math.nan
-            )
-            result[f"mR_frame@{k}"] = (
-                float(sum(framewise[:_ALL]) / NUM_PREDICATES) if self.frames else math.nan
-            )
-        return {
-            f"{name}@{k}": result[f"{name}@{k}"] for name in ("R", "mR", "mR_frame") for k in RANKS
-        }
-
-    def per_predicate(self) -> dict[str, list[float]]:
-        result = {}
-        for k in RANKS:
-            pooled, framewise = self._recalls(k)
-            result[f"R@{k}"] = [float(x) for x in pooled[:_ALL]]
-            result[f"R_frame@{k}"] = [float(x) for x in framewise[:_ALL]]
-        return result
-
-    def state(self) -> dict[str, list[list[int]]]:
-        return {
-            str(k): sorted([code, times] for code, times in counts.items())
-            for k, counts in self._counts.items()
-        }
-
-    def merge_state(self, state: dict[str, list[list[int]]]) -> None:
-        for k, counts in self._counts.items():
-            counts.update(dict(state[str(k)]))
-
-    def _entries(self, k: int):
-        mask = (1 << _CODE_BITS) - 1
-        for code, times in self._counts[k].items():
-            yield code >> 2 * _CODE_BITS, code >> _CODE_BITS & mask, code & mask, times
-
-    def _recalls(self, k: int) -> tuple[list[Fraction], list[Fraction]]:
-        """Exact recalls of the 26 predicates and, last, of all: pooled over the data set, and averaged over frames."""
-        columns = NUM_PREDICATES + 1
-        found, totals, frames = [0] * columns, [0] * columns, [0] * columns
-        shares = [Fraction(0)] * columns
-        for column, total, hits, times in self._entries(k):
-            found[column] += hits * times
-            totals[column] += total * times
-            frames[column] += times
-            shares[column] += Fraction(hits * times, total)
-        pooled = [Fraction(f, max(t, 1)) for f, t in zip(found, totals, strict=True)]
-        return pooled, [share / max(n, 1) for share, n in zip(shares, frames, strict=True)]
