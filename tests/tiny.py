@@ -12,6 +12,7 @@ from PIL import Image
 from torch import nn
 
 from vost_sgg.config import get_vost_cfg
+from vost_sgg.data.vocabulary import set_metadata
 from vost_sgg.structures import FramePrediction
 
 
@@ -61,7 +62,7 @@ def register(name: str, records: list[dict]) -> None:
         DatasetCatalog.remove(name)
         MetadataCatalog.remove(name)
     DatasetCatalog.register(name, lambda: records)
-    MetadataCatalog.get(name).set(thing_classes=[f"class {i}" for i in range(36)])
+    set_metadata(MetadataCatalog.get(name))
 
 
 @META_ARCH_REGISTRY.register()
