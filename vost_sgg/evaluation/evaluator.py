@@ -85,6 +85,7 @@ class SceneGraphEvaluator(DatasetEvaluator):
             "task": cfg.MODEL.TASK,
             "protocol": cfg.MODEL.EVALUATOR.PROTOCOL,
             "constraints": cfg.MODEL.EVALUATOR.CONSTRAINTS,
+            "nms": cfg.MODEL.EVALUATOR.NMS or None,
             "method": method or cfg.MODEL.META_ARCHITECTURE,
             "baseline": baseline,
             "frame_rule": cfg.DATASETS.FRAME_RULE,

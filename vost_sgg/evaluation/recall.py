@@ -17,8 +17,10 @@ from vost_sgg.evaluation.triplets import (
 )
 from vost_sgg.structures import FrameGroundTruth, FramePrediction
 
-# Frames that are scored together: enough to spread numpy's cost a call, few enough to stay in a few MB.
+# Frames that are scored together: enough to spread numpy's cost a call, few enough for some 10 MB. NMS compares each
+# triplet with all of its label, which in an untrained model is every other.
 _BATCH = 64
+_BATCH_WITH_NMS = 8
 
 
 class SceneGraphRecall:
@@ -73,7 +75,7 @@ class SceneGraphRecall:
             self._frames_without_pairs += 1
             return
         self._waiting.append((annotated, predicted, size))
-        if len(self._waiting) == _BATCH:
+        if len(self._waiting) == (_BATCH_WITH_NMS if self.protocol.nms else _BATCH):
             self._score_waiting()
 
     def compute(self) -> dict[str, dict[str, float]]:
