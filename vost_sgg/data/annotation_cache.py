@@ -36,7 +36,7 @@ def cached_index(
     fingerprint = _fingerprint(sources)
     index = _load(cache_path, fingerprint)
     if index is None:
-        logger.info("Reading %s: the first time takes a minute at full size.", ", ".join(sources))
+        logger.info("Reading %s: the first time takes up to a minute.", ", ".join(sources))
         index = build()
         _store(cache_path, index, fingerprint)
     return index
