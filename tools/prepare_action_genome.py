@@ -176,9 +176,10 @@ def _in_processes(
 
     if not tasks:
         return
-    pool = ProcessPoolExecutor(
-        min(workers, len(tasks)), multiprocessing.get_context("spawn"), initializer=_follow_parent
-    )
+    # Imports are made once, and their memory is shared by all workers.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["vost_sgg.data.dump", "PIL.Image"])
+    pool = ProcessPoolExecutor(min(workers, len(tasks)), context, initializer=_follow_parent)
     try:
         futures = {pool.submit(function, *task): task for task in tasks}
         progress = tqdm(as_completed(futures), desc=description, total=len(tasks), unit="video")
