@@ -120,7 +120,7 @@ def devices() -> Iterator[Finding]:
     torch = sys.modules.get("torch")
     if torch is None:
         return
-    yield Finding("torch threads", str(torch.get_num_threads()))
+    yield Finding("threads", f"{torch.get_num_threads()} in torch")
     for index in range(torch.cuda.device_count()):
         gpu = torch.cuda.get_device_properties(index)
         memory = f"{gpu.total_memory / 2**30:.0f} GiB"
