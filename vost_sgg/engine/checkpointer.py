@@ -107,7 +107,7 @@ class SGGCheckpointer(DetectionCheckpointer):
         ) as error:
             raise ValueError(
                 f"checkpoint {self._source} cannot be read: it is cut short, damaged, or holds more than tensors and "
-                f"plain data ({str(error).splitlines()[0]})"
+                f"plain data ({type(error).__name__})"
             ) from error
 
     def _load_model(self, checkpoint: dict):
