@@ -12,7 +12,7 @@ from detectron2.utils.file_io import PathManager
 from vost_sgg.data.annotation_cache import cached_index
 from vost_sgg.data.annotation_index import AnnotationIndex, split_key
 from vost_sgg.data.coco_json import read_coco_json
-from vost_sgg.data.frame_rules import FRAME_RULES, FrameSelection, select_frames
+from vost_sgg.data.frame_rules import FRAME_RULES, FrameCounts, FrameSelection, select_frames
 from vost_sgg.data.official_pickles import OFFICIAL_FILES, read_official
 from vost_sgg.data.official_totals import report_differences
 from vost_sgg.registry import nearest
@@ -59,7 +59,7 @@ def load_action_genome(
     index = load_annotation_index(root) if source == "official" else load_oed_index(root, split)
     selection = select_frames(index, split, FRAME_RULES[frame_rule])
     logger.info("%s, split %s, frame rule %s: %s", root, split, frame_rule, selection.counts)
-    _warn(root, selection)
+    _warn(root, index, selection.counts)
     report_differences(index, split, frame_rule, selection.counts)
     if not len(selection.frames):
         raise ValueError(
@@ -124,13 +124,15 @@ def _local_files(folder: str, names: Sequence[str]) -> list[str]:
     return [PathManager.get_local_path(os.path.join(folder, name)) for name in names]
 
 
-def _warn(root: str, selection: FrameSelection) -> None:
+def _warn(root: str, index: AnnotationIndex, counts: FrameCounts) -> None:
     """What a user should know before trusting the frames, one line each."""
-    counts = selection.counts
     if not PathManager.isdir(os.path.join(root, "frames")):
         logger.warning(
             "%s has no frames/: tools/prepare_action_genome.py dumps them from the videos.", root
         )
+    without_entry = int((index.splits < 0).sum())
+    if without_entry:
+        logger.warning("%d frames list no object, so that they belong to no split.", without_entry)
     if counts.pairs_without_attention or counts.pairs_with_several_attentions:
         logger.warning(
             "%d pairs have no attention label and %d have several; Action Genome's have exactly one.",

@@ -53,6 +53,7 @@ class FrameCounts:
     objects_without_area: int = 0
     pairs_without_attention: int = 0
     pairs_with_several_attentions: int = 0
+    # Of the persons' and visible objects' boxes in all frames listed:
     clipped_boxes: int = 0
     largest_overflow_px: float = 0.0
 
@@ -98,10 +99,12 @@ def select_frames(index: AnnotationIndex, split: str, rule: FrameRule) -> FrameS
         "without_box_area": any_object(solid) & _has_area(person_boxes),
     }
     counts = FrameCounts()
-    usable = _step_through(index.splits == SPLITS.index(split), passed, counts)
+    in_split = index.splits == SPLITS.index(split)
+    usable = _step_through(in_split, passed, counts)
     frames = _drop_short_videos(index, usable, rule.min_video_frames, counts)
     selection = FrameSelection(frames, solid, person_boxes, object_boxes, counts)
     _count_objects(index, selection, np.isin(frame_of, frames), large)
+    _count_clipping(index, selection, frame_of, in_split)
     return selection
 
 
@@ -158,12 +161,20 @@ def _count_objects(
     attentions = index.predicates[used, :3].sum(axis=1)
     counts.pairs_without_attention = int((attentions == 0).sum())
     counts.pairs_with_several_attentions = int((attentions > 1).sum())
-    frames = selection.frames
-    overflow = np.concatenate(
+
+
+def _count_clipping(
+    index, selection: FrameSelection, frame_of: np.ndarray, split: np.ndarray
+) -> None:
+    persons = split & (index.person_counts > 0)
+    objects = split[frame_of] & index.visible
+    shifts = np.concatenate(
         [
-            np.abs(index.person_boxes - selection.person_boxes)[frames].max(axis=1, initial=0),
-            np.abs(_xyxy(index.boxes) - selection.object_boxes)[used].max(axis=1, initial=0),
+            (index.person_boxes - selection.person_boxes)[persons],
+            (_xyxy(index.boxes) - selection.object_boxes)[objects],
         ]
     )
-    counts.clipped_boxes = int((overflow > 0).sum())
-    counts.largest_overflow_px = float(overflow.max(initial=0))
+    # fmax: a visible object without a box (NaN) is counted among those without area.
+    overflow = np.fmax.reduce(np.abs(shifts), axis=1, initial=0)
+    selection.counts.clipped_boxes = int((overflow > 0).sum())
+    selection.counts.largest_overflow_px = float(overflow.max(initial=0))

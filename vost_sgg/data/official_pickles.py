@@ -40,13 +40,17 @@ def read_official(folder: str) -> AnnotationIndex:
     keys = _read_frame_list(os.path.join(folder, FRAME_LIST))
     persons = _read_persons(os.path.join(folder, PERSONS))
     objects = _load_records(os.path.join(folder, OBJECTS))
-    _check_same_frames(folder, keys, persons, objects)
-    return _build(os.path.join(folder, OBJECTS), frame_order(keys), persons, objects)
+    _check_same_frames(folder, set(keys), persons, objects)
+    return _build(os.path.join(folder, OBJECTS), keys, persons, objects)
 
 
-def _read_frame_list(path: str) -> set[str]:
+def _read_frame_list(path: str) -> list[str]:
     with PathManager.open(path, "r") as file:
-        return {line.strip() for line in file if line.strip()}
+        lines = {line.strip() for line in file if line.strip()}
+    try:
+        return frame_order(lines)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _load_records(path: str) -> dict:
