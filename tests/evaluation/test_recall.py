@@ -185,6 +185,29 @@ def test_protocol_sets_iou_and_the_argument_overrides_it(scene):
         assert evaluated(frames, **arguments).compute()["no"]["R@10"] == expected
 
 
+def test_an_overlap_of_exactly_one_half_matches(scene):
+    truth, prediction = scene
+    boxes = truth.boxes.copy()
+    boxes[0, 3] = 100  # half of the person's height
+    prediction = dataclasses.replace(prediction, boxes=boxes)
+    assert evaluated([(truth, prediction)]).compute()["no"]["R@10"] == 1
+
+
+@pytest.mark.parametrize(("duplicates", "expected"), [(499, 2 / 4), (500, 1 / 4)])
+def test_500_cells_compete_before_the_nms_of_no_constraint(scene, duplicates, expected):
+    """Duplicates of one slot: looking_at of each comes first, then holding, if it is among the 500."""
+    truth, prediction = scene
+    prediction.attention[:], prediction.spatial[:], prediction.contacting[:] = [1, 0, 0], 0, 0
+    prediction.contacting[0, HOLDING] = 0.5
+    fields = {
+        n: np.repeat(getattr(prediction, n), duplicates, 0)
+        for n in ("attention", "spatial", "contacting")
+    }
+    slots = dataclasses.replace(prediction, pairs=np.tile([[0, 1]], (duplicates, 1)), **fields)
+    for nms in ("oed", "iou"):
+        assert evaluated([(truth, slots)], nms=nms).compute()["no"]["R@10"] == expected
+
+
 def test_tensors_count_as_arrays_do_and_nothing_is_changed(random_frames):
     frames = random_frames(30, grid=4)
     before = copy.deepcopy(frames)
