@@ -55,7 +55,8 @@ $(STAMP):
 	[ -x $(BIN)/pip ] || $(PYTHON) -m venv $(VENV)
 	# uv is several times as fast as pip; pip gives the same result where uv has no build.
 	if $(BIN)/python -m pip install -q --require-hashes -r requirements/uv.lock; then
-		$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r $(LOCK)
+		$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r $(LOCK) \
+			--build-constraints $(LOCK)
 	else
 		$(BIN)/python -m pip install -q --compile --require-hashes -r $(LOCK)
 	fi

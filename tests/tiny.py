@@ -12,6 +12,7 @@ from PIL import Image
 from torch import nn
 
 from vost_sgg.config import get_vost_cfg
+from vost_sgg.data.vocabulary import set_metadata
 from vost_sgg.structures import FramePrediction
 
 
@@ -61,7 +62,7 @@ def register(name: str, records: list[dict]) -> None:
         DatasetCatalog.remove(name)
         MetadataCatalog.remove(name)
     DatasetCatalog.register(name, lambda: records)
-    MetadataCatalog.get(name).set(thing_classes=[f"class {i}" for i in range(36)])
+    set_metadata(MetadataCatalog.get(name))
 
 
 @META_ARCH_REGISTRY.register()
@@ -69,17 +70,17 @@ class TinySceneGraphModel(nn.Module):
     """Keeps the contract of a meta-architecture: losses in training, predictions in testing; dropout in between."""
 
     @configurable
-    def __init__(self, *, width: int, task: str):
+    def __init__(self, *, width: int, dropout: float):
         super().__init__()
         self.backbone = nn.Conv2d(3, width, 8, stride=8)
         self.norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(0.5)
+        self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(width, 26)
-        self.task = task
 
     @classmethod
     def from_config(cls, cfg):
-        return {"width": cfg.MODEL.TRANSFORMER.D_MODEL, "task": cfg.MODEL.TASK}
+        transformer = cfg.MODEL.TRANSFORMER
+        return {"width": transformer.D_MODEL, "dropout": transformer.DROPOUT}
 
     def forward(self, clips: list[dict]):
         return self._losses(clips) if self.training else [self._predictions(clip) for clip in clips]
@@ -122,7 +123,8 @@ def tiny_cfg(output: Path, *opts):
     cfg.merge_from_list(
         [
             *("MODEL.META_ARCHITECTURE", "TinySceneGraphModel", "MODEL.DEVICE", "cpu"),
-            *("MODEL.TRANSFORMER.D_MODEL", 8, "MODEL.CLASS_EMBEDDING.SOURCE", "learned"),
+            *("MODEL.TRANSFORMER.D_MODEL", 8, "MODEL.TRANSFORMER.DROPOUT", 0.5),
+            *("MODEL.CLASS_EMBEDDING.SOURCE", "learned"),
             *("DATASETS.TRAIN", ("tiny_train",), "DATASETS.TEST", ("tiny_test",)),
             *("DATALOADER.NUM_WORKERS", 0, "DATALOADER.ASPECT_RATIO_GROUPING", False),
             *("INPUT.MIN_SIZE_TRAIN", (24,), "INPUT.MIN_SIZE_TEST", 24),

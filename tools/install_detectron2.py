@@ -139,7 +139,7 @@ def install_wheel(wheel_dir: Path | None, install: bool) -> None:
 
 
 def install_from_git() -> None:
-    """Builds and installs the official source. It imports torch while it is built, so it is built in this environment."""
+    """Builds and installs the official source, in this environment, since its setup.py imports torch."""
     source = f"detectron2 @ git+{GIT_REPOSITORY}@{GIT_COMMIT}"
     pip("install", "--no-deps", "--no-build-isolation", "--force-reinstall", source)
 

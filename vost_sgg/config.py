@@ -118,6 +118,8 @@ def _add_model(cfg: CfgNode) -> None:
     m.EVALUATOR.PROTOCOL = "oed"
     # Columns of the table: with | with_per_pair | semi | no.
     m.EVALUATOR.CONSTRAINTS = ("with", "no")
+    # Pair NMS before the ranks are read: "" (none; no protocol turns it on) | oed | iou (docs/evaluation.md).
+    m.EVALUATOR.NMS = ""
 
 
 def _add_training(cfg: CfgNode) -> None:
@@ -138,6 +140,8 @@ def _add_training(cfg: CfgNode) -> None:
     # Epochs after which the learning rate is multiplied by SOLVER.GAMMA.
     s.LR_DROP_EPOCHS = (9,)
     s.GAMMA = 0.1
+    # No warm-up, as OED.
+    s.WARMUP_ITERS = 0
     s.BASE_LR = 1e-4
     s.WEIGHT_DECAY = 1e-4
     # Learning rate of the backbone is BASE_LR times this.

@@ -56,7 +56,11 @@ def test_clip_text_embeddings_come_from_a_local_file(tmp_path):
 @pytest.mark.parametrize(
     ("path", "error", "message"),
     [
-        ("", ValueError, "MODEL.CLASS_EMBEDDING.PATH is not set: name the file of glove.6B.200d.txt"),
+        (
+            "",
+            ValueError,
+            "MODEL.CLASS_EMBEDDING.PATH is not set: name the file of glove.6B.200d.txt",
+        ),
         ("nowhere.txt", FileNotFoundError, "there is no file nowhere.txt"),
     ],
 )

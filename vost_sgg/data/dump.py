@@ -1,4 +1,4 @@
-"""Frames of a video as numbered PNG files, with the numbers that Action Genome's annotations use."""
+"""Frames of a video as PNG files, with the numbers that Action Genome's annotations use."""
 
 import math
 import os
@@ -12,6 +12,8 @@ import numpy as np
 
 # zlib level; higher levels cost several times the encoding time for a tenth of the size.
 PNG_COMPRESSION = 3
+# How the name of a temporary folder ends; one that a killed dump left behind may be deleted.
+PARTIAL = ".partial"
 
 
 @dataclass
@@ -21,7 +23,8 @@ class DumpedVideo:
     Args:
         written: frames written.
         missing: asked-for numbers that the video has no frame for: it is shorter than that.
-        damaged: packets or frames that did not decode cleanly; their numbers repeat the frame before.
+        damaged: packets or frames that did not decode cleanly; what did not decode at all is
+            replaced by a neighbouring frame.
     """
 
     written: int
@@ -30,16 +33,17 @@ class DumpedVideo:
 
 
 class ConstantRateNumbers:
-    """Numbers frames by time as ``ffmpeg -i VIDEO %06d.png`` does, which made Action Genome's frame numbers.
+    """Numbers frames by time as ``ffmpeg -i VIDEO %06d.png`` does, which Action Genome used.
 
-    Images have no time, so ffmpeg writes them at a constant rate, the stream's nominal one, and repeats or drops frames
-    to keep step ("vsync cfr"; "vscfr" for a file of one stream, whose late start is not filled). The rule is not just
-    round(time * rate) + 1: a frame also fills its own duration, and frames that come too early are written until
-    the output is more than 2.1 frames ahead. This class follows the rule of ffmpeg 2.8 (Action Genome) to 5.1; at a constant rate it
-    gives round(time * rate) + 1.
+    Images have no time, so ffmpeg writes them at a constant rate, the stream's nominal one, and
+    repeats or drops frames to keep step ("vsync cfr"; "vscfr" for a file of one stream, whose late
+    start is not filled). At a constant rate a frame's number is round(time * rate) + 1. With gaps
+    and bursts it is that only within about two frames: a frame also fills its own duration, and
+    early frames are still written until the output is more than 2.1 frames ahead. This class
+    follows the rule of ffmpeg 2.8 (Action Genome's) to 5.1, step by step.
 
     Args:
-        fill_start: True repeats the first frame back to time 0 (cfr); False starts with the first frame (vscfr).
+        fill_start: True repeats the first frame back to time 0 (cfr), False does not (vscfr).
     """
 
     def __init__(self, *, fill_start: bool):
@@ -52,7 +56,7 @@ class ConstantRateNumbers:
         """The next frame, at ``time`` for ``duration``, both in periods of the rate.
 
         Returns:
-            How often the previous frame is written once more, and then this one: (0, 0) if it is dropped.
+            How often the previous frame is written again, and then how often this one.
         """
         ahead = time - self._next
         end = ahead + duration
@@ -72,18 +76,19 @@ class ConstantRateNumbers:
         return previous, total - previous
 
     def flush(self) -> int:
-        """How often the last frame is written once more at the end: the median of the last three repetitions."""
+        """How often the last frame is written again: the median of the last three repetitions."""
         return sorted(self._recent)[1]
 
 
 def dump_video(video: str, numbers: Sequence[int] | None, folder: str) -> DumpedVideo:
-    """Writes frames of ``video`` as ``folder/%06d.png``, numbered from 1 as :class:`ConstantRateNumbers` says.
+    """Writes frames of ``video`` as ``folder/%06d.png``, numbered from 1 (ConstantRateNumbers).
 
-    Times count from the start of the file, and edit lists are applied, as current ffmpeg does; the display matrix
-    (rotation, mirror) of the video is applied, as ffmpeg does. Pixels are stored pixels: a pixel aspect ratio is ignored.
+    Times count from the start of the file, with edit lists applied, and the display matrix
+    (rotation, mirror) is applied, as current ffmpeg does. A pixel aspect ratio is not applied.
 
-    All frames are written to a temporary folder beside ``folder``, which then gets its name: an interrupted dump leaves
-    no partial folder. If ``folder`` exists already its files of the same number are replaced and the others stay.
+    Frames are written to a temporary folder beside ``folder``, which then gets its name: an
+    interrupted dump leaves no partial folder. If ``folder`` exists, its files of the same number
+    are replaced, and the others stay.
 
     Args:
         video: path of a file that FFmpeg reads.
@@ -98,7 +103,9 @@ def dump_video(video: str, numbers: Sequence[int] | None, folder: str) -> Dumped
     if wanted and min(wanted) < 1:
         raise ValueError(f"{video}: frame numbers count from 1, got {min(wanted)}")
     folder = os.path.abspath(folder)
-    partial = os.path.join(os.path.dirname(folder), f".{os.path.basename(folder)}.partial")
+    partial = os.path.join(
+        os.path.dirname(folder), f".{os.path.basename(folder)}.{os.getpid()}{PARTIAL}"
+    )
     shutil.rmtree(partial, ignore_errors=True)
     os.makedirs(partial)
     try:
@@ -144,11 +151,14 @@ def _numbered_frames(video: str, dumped: DumpedVideo) -> Iterator[tuple[range, a
         # With audio beside it ffmpeg fills a late start of the video, alone it does not.
         place = ConstantRateNumbers(fill_start=len(container.streams) > 1)
         start = (container.start_time or 0) / av.time_base
+        # Where decoding order is not display order, ffmpeg up to 5.1 takes one period a frame.
+        reordered = stream.codec_context.has_b_frames
         number, frame = 1, None
         for following in _decode(container, stream, dumped):
             ticks = float(stream.time_base * rate)
             time = _off_midpoint(following.pts * ticks - start * float(rate))
-            previous, this = place.place(time, round((following.duration or 0) * ticks) or 1)
+            duration = 0 if reordered else round((following.duration or 0) * ticks)
+            previous, this = place.place(time, duration or 1)
             if previous:
                 yield range(number, number + previous), frame or following
             if this:
@@ -161,7 +171,7 @@ def _numbered_frames(video: str, dumped: DumpedVideo) -> Iterator[tuple[range, a
 
 
 def _off_midpoint(time: float) -> float:
-    """Moves a time off exact midpoints between two numbers, by 2^-17 away from zero as ffmpeg does."""
+    """A time moved off the midpoint between two numbers: 2^-17 away from zero, as ffmpeg does."""
     return time + math.copysign(2**-17, time)
 
 
@@ -173,11 +183,11 @@ def _decode(container, stream, dumped: DumpedVideo) -> Iterator[av.VideoFrame]:
             frames = next(packets).decode()
         except StopIteration:
             return
-        except av.error.InvalidDataError:
+        except av.error.FFmpegError:
             dumped.damaged += 1
             continue
         for frame in frames:
-            dumped.damaged += frame.is_corrupt
+            dumped.damaged += frame.is_corrupt or frame.pts is None
             if frame.pts is not None:
                 yield frame
 
@@ -191,7 +201,7 @@ def _encode(frame: av.VideoFrame) -> bytes:
 
 
 def _upright(image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
-    """Applies the display matrix: shown (x', y') = (a x + c y, b x + d y), to the nearest quarter turn."""
+    """Applies the display matrix, x' = a x + c y, y' = b x + d y, to the nearest quarter turn."""
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return image

@@ -34,11 +34,9 @@ class VideoIndex:
     """
 
     def __init__(self, names: Sequence[str]):
-        records, video_keys = [], []
-        for name in names:
-            part = get_detection_dataset_dicts(name, filter_empty=False, check_consistency=False)
-            records += part
-            video_keys += [(name, record["video_id"]) for record in part]
+        parts = _read_in_turn(names)
+        records = [record for part in parts for record in part]
+        video_keys = [(i, record["video_id"]) for i, part in enumerate(parts) for record in part]
         starts = [i for i, key in enumerate(video_keys) if i == 0 or key != video_keys[i - 1]]
         self.videos = np.stack([starts, starts[1:] + [len(records)]], axis=1)
         self.video_of = np.repeat(np.arange(len(starts)), self.videos[:, 1] - self.videos[:, 0])
@@ -154,6 +152,20 @@ def _loader_options(cfg: CfgNode) -> dict:
         # Its own generator: the workers' base seed must not come out of the global one, whose state resuming restores.
         "generator": torch.Generator().manual_seed(derived_seed("workers", cfg.SEED) % 2**63),
     }
+
+
+def _read_in_turn(names: Sequence[str]) -> list[list[dict]]:
+    """The dicts of each data set; first in one process of each machine, so that one alone generates or caches files."""
+    first = comm.get_local_rank() == 0
+    if not first:
+        comm.synchronize()
+    parts = [
+        get_detection_dataset_dicts(name, filter_empty=False, check_consistency=False)
+        for name in names
+    ]
+    if first:
+        comm.synchronize()
+    return parts
 
 
 def _fingerprint(records: Sequence[dict]) -> str:

@@ -1,0 +1,177 @@
+"""The tool as a user types it, on a small data set whose pictures show their own index."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.data.ag_fixture import person, thing, write_action_genome
+from tests.numbered_videos import read_index, read_rgb, write_video
+
+REPOSITORY = Path(__file__).parents[2]
+TOOL = REPOSITORY / "tools" / "prepare_action_genome.py"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+NUMBERS = {"AAAAA.mp4": [2, 11, 40], "BBBBB.mp4": [1, 30], "CCCCC.mp4": [7]}
+SIZES = {"AAAAA.mp4": (192, 96), "BBBBB.mp4": (96, 192), "CCCCC.mp4": (192, 96)}
+
+
+def annotate(root: Path, numbers: dict[str, list[int]], sizes: dict) -> None:
+    keys = [(f"{v}/{n:06d}.png", sizes[v]) for v, ns in numbers.items() for n in ns]
+    metadata = {"set": "test"}
+    write_action_genome(
+        root,
+        {key: person(size, (1.0, 2.0, 30.0, 40.0)) for key, size in keys},
+        {key: [{**thing("dish", (5.0, 6.0, 7.0, 8.0)), "metadata": metadata}] for key, _ in keys},
+    )
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    """Annotations and videos, no frames. BBBBB is stored lying on its side."""
+    annotate(tmp_path, NUMBERS, SIZES)
+    (tmp_path / "videos").mkdir()
+    for video in NUMBERS:
+        rotation = 90 if video == "BBBBB.mp4" else None
+        write_video(tmp_path / "videos" / video, [i / 30 for i in range(45)], rotation=rotation)
+    return tmp_path
+
+
+def command(root: Path, *flags: str) -> list[str]:
+    return [sys.executable, str(TOOL), "--root", str(root), "--workers", "2", *flags]
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Calls the tool's main in this process: (exit status, what it printed, what it said of errors)."""
+    monkeypatch.syspath_prepend(TOOL.parent)
+    import prepare_action_genome
+
+    def run(root: Path, *flags: str) -> tuple[int, str, str]:
+        status = prepare_action_genome.main(command(root, *flags)[2:])
+        return status, *capsys.readouterr()
+
+    return run
+
+
+def test_dumps_verifies_and_has_nothing_to_do_the_second_time(root, run):
+    first, verified = (
+        subprocess.run(command(root, *flags), capture_output=True, text=True, env=ENVIRONMENT)
+        for flags in ([], ["--verify"])
+    )
+    assert first.returncode == 0, first.stderr
+    assert (
+        "3 annotated videos: 0 were complete, 3 dumped (6 frames), 0 with missing" in first.stdout
+    )
+    for video, numbers in NUMBERS.items():
+        folder = root / "frames" / video
+        assert sorted(os.listdir(folder)) == [f"{n:06d}.png" for n in numbers]
+    assert read_index(read_rgb(root / "frames" / "AAAAA.mp4" / "000040.png")) == 39
+    report = json.loads((root / "frames" / "prepare_report.json").read_text())
+    assert (report["dumped"], report["frames_written"], report["failed"]) == (3, 6, [])
+
+    assert verified.returncode == 0, verified.stderr
+    assert "6 annotated frames: 0 missing, 0 unreadable, 0 of another size." in verified.stdout
+
+    changed = {p: p.stat().st_mtime_ns for p in (root / "frames").glob("*.mp4/*.png")}
+    status, out, _ = run(root)
+    assert status == 0 and "3 were complete, 0 dumped" in out
+    assert changed == {p: p.stat().st_mtime_ns for p in (root / "frames").glob("*.mp4/*.png")}
+
+
+def test_everything_missing_is_listed_and_the_rest_is_dumped(root, run):
+    (root / "videos" / "AAAAA.mp4").unlink()
+    (root / "videos" / "BBBBB.mp4").write_bytes(b"an error page, not a video")
+    write_video(root / "videos" / "CCCCC.mp4", [i / 30 for i in range(5)])
+    (root / "frames" / ".AAAAA.mp4.77.partial").mkdir()
+    status, out, _ = run(root)
+    assert status == 1
+    assert "3 with missing frames" in out
+    failed = json.loads((root / "frames" / "prepare_report.json").read_text())["failed"]
+    assert [entry["video"] for entry in failed] == list(NUMBERS)
+    assert "no video" in failed[0]["reason"]
+    assert "not a readable video" in failed[1]["reason"]
+    assert failed[2]["missing"] == [7]
+    assert not (root / "frames" / ".AAAAA.mp4.77.partial").exists()
+
+
+def test_a_folder_with_missing_frames_is_completed(root, run):
+    run(root)
+    (root / "frames" / "AAAAA.mp4" / "000011.png").unlink()
+    _, out, _ = run(root)
+    assert "2 were complete, 1 dumped (3 frames)" in out
+    assert read_index(read_rgb(root / "frames" / "AAAAA.mp4" / "000011.png")) == 10
+
+
+def test_verify_finds_what_is_missing_broken_or_of_another_size(root, run):
+    run(root)
+    frames = root / "frames"
+    (frames / "AAAAA.mp4" / "000002.png").unlink()
+    broken = frames / "AAAAA.mp4" / "000011.png"
+    broken.write_bytes(broken.read_bytes()[:-100])
+    for name in ("BBBBB.mp4/000001.png", "BBBBB.mp4/000030.png"):
+        Image.fromarray(np.zeros((128, 64, 3), np.uint8)).save(frames / name)
+    Image.fromarray(np.zeros((192, 96, 3), np.uint8)).save(frames / "CCCCC.mp4" / "000007.png")
+    status, out, _ = run(root, "--verify")
+    assert status == 1
+    assert "6 annotated frames: 1 missing, 1 unreadable, 3 of another size." in out
+    assert "Charades_v1_rgb" in out
+    assert "without the video's rotation" in out
+    report = json.loads((frames / "verify_report.json").read_text())
+    assert report["missing"] == ["AAAAA.mp4/000002.png"]
+    assert [entry["frame"] for entry in report["unreadable"]] == ["AAAAA.mp4/000011.png"]
+    assert [entry["size"] for entry in report["wrong_size"]] == [[64, 128], [64, 128], [96, 192]]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_at_any_moment_it_goes_on_where_it_was(tmp_path, run, stop):
+    numbers = {f"V{i:04d}.mp4": [1, 200] for i in range(40)}
+    annotate(tmp_path, numbers, dict.fromkeys(numbers, (192, 96)))
+    (tmp_path / "videos").mkdir()
+    write_video(tmp_path / "videos" / "V0000.mp4", [i / 30 for i in range(200)])
+    for video in list(numbers)[1:]:
+        os.link(tmp_path / "videos" / "V0000.mp4", tmp_path / "videos" / video)
+    frames = tmp_path / "frames"
+    running = subprocess.Popen(
+        command(tmp_path), env=ENVIRONMENT, start_new_session=True, stderr=subprocess.PIPE
+    )
+    progress = b""
+    while not re.search(rb"[1-9]/40 ", progress):
+        progress += running.stderr.read1()
+        assert running.poll() is None, progress
+    if stop == signal.SIGINT:
+        os.killpg(running.pid, stop)  # as a terminal's Ctrl-C: to the workers, too
+    else:
+        running.kill()
+    running.communicate()
+    assert running.returncode == (130 if stop == signal.SIGINT else -signal.SIGKILL)
+    assert all(len(list(folder.iterdir())) == 2 for folder in frames.glob("V*.mp4"))
+    status, _, err = run(tmp_path)
+    assert status == 0, err
+    assert sorted(os.listdir(frames)) == sorted([*numbers, "prepare_report.json"])
+    assert all(read_index(read_rgb(frames / v / "000200.png")) == 199 for v in numbers)
+
+
+def test_without_annotations_or_videos_it_says_what_to_do(tmp_path, run):
+    status, _, err = run(tmp_path / "nowhere")
+    assert status == 1
+    assert "nowhere" in err and "datasets/README.md" in err
+    annotate(tmp_path, NUMBERS, SIZES)
+    status, _, err = run(tmp_path)
+    assert status == 1
+    assert "videos" in err and "datasets/README.md" in err
+
+
+def test_help_needs_no_heavy_import():
+    code = "import runpy, sys; sys.argv = ['prepare_action_genome', '--help']\n"
+    code += f"try: runpy.run_path({str(TOOL)!r}, run_name='__main__')\n"
+    code += "except SystemExit: pass\nassert not {'torch', 'av', 'detectron2'} & set(sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "--verify" in result.stdout

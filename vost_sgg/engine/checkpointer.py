@@ -1,0 +1,137 @@
+"""Checkpoints that survive an interruption at any moment and say what they are."""
+
+import os
+import pickle
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO
+
+import safetensors.torch
+import torch
+from detectron2.checkpoint import DetectionCheckpointer
+from detectron2.utils import comm
+
+from vost_sgg.data.plain_pickle import load_plain_pickle
+from vost_sgg.engine.random_state import random_state
+
+
+class SGGCheckpointer(DetectionCheckpointer):
+    """detectron2's checkpointer, with whole files only, no free unpickling, and errors where weights do not fit.
+
+    A checkpoint holds "model", the state of each checkpointable, "random_state" (of every process) and "meta".
+
+    Args:
+        model: whose weights are saved and loaded.
+        save_dir: folder of the checkpoints and of the ``last_checkpoint`` tag.
+        meta: plain data about the run, saved along. A checkpoint with another "task" or "meta_architecture" is refused.
+        strict: every parameter of the model must be in the file (evaluation). Without it, weights of a backbone alone
+            are welcome, and what is missing is logged.
+        checkpointables: as DetectionCheckpointer.
+    """
+
+    def __init__(
+        self, model, save_dir: str = "", *, meta: Mapping, strict: bool = False, **checkpointables
+    ):
+        super().__init__(model, save_dir, **checkpointables)
+        self.meta = dict(meta)
+        self.strict = strict
+        self._source = ""
+
+    def save(self, name: str, **extra) -> None:
+        """Writes ``<save_dir>/<name>.pth`` and tags it as the last one. Every process must call this."""
+        random_states = comm.gather(random_state())
+        if not self.save_to_disk or not self.save_dir:
+            return
+        data = {key: part.state_dict() for key, part in self.checkpointables.items()}
+        data |= {
+            "model": self.model.state_dict(),
+            "meta": self.meta,
+            "random_state": random_states,
+            **extra,
+        }
+        path = os.path.join(self.save_dir, f"{name}.pth")
+        self.logger.info(f"Saving checkpoint to {path}")
+        with self._replaced(path, "wb") as file:
+            torch.save(data, file)
+        self.tag_last_checkpoint(f"{name}.pth")
+
+    def tag_last_checkpoint(self, last_filename_basename: str) -> None:
+        with self._replaced(os.path.join(self.save_dir, "last_checkpoint"), "w") as file:
+            file.write(last_filename_basename)
+
+    def load(self, path: str, *args, **kwargs) -> dict:
+        """As DetectionCheckpointer.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file is damaged, or its weights are not this model's.
+        """
+        self._source = path
+        if path and not self.path_manager.isfile(
+            self.path_manager.get_local_path(path.split("?")[0])
+        ):
+            raise FileNotFoundError(
+                f"checkpoint {path} (MODEL.WEIGHTS or last_checkpoint): there is no such file"
+            )
+        return super().load(path, *args, **kwargs)
+
+    @contextmanager
+    def _replaced(self, path: str, mode: str) -> Iterator[IO]:
+        """Writes beside ``path`` and then takes its place, so that an interruption leaves the old file or the new."""
+        with self.path_manager.open(path + ".part", mode) as file:
+            yield file
+        local = self.path_manager.get_local_path
+        os.replace(local(path + ".part"), local(path))
+
+    def _load_file(self, filename: str) -> dict:
+        if not filename.endswith(".pkl"):
+            return super()._load_file(filename)
+        data = load_plain_pickle(filename)
+        if not isinstance(data, dict) or not {"model", "__author__"} <= set(data):
+            raise ValueError(
+                f"checkpoint {self._source} is a pickle, but not one of detectron2's model zoo"
+            )
+        return data
+
+    def _torch_load(self, filename: str) -> dict:
+        try:
+            if filename.endswith(".safetensors"):
+                return safetensors.torch.load_file(filename)
+            return torch.load(filename, map_location="cpu", weights_only=True)
+        except (
+            RuntimeError,
+            EOFError,
+            ValueError,
+            pickle.UnpicklingError,
+            safetensors.SafetensorError,
+        ) as error:
+            raise ValueError(
+                f"checkpoint {self._source} cannot be read: it is cut short, damaged, or holds more than tensors and "
+                f"plain data ({type(error).__name__})"
+            ) from error
+
+    def _load_model(self, checkpoint: dict):
+        self._check_origin(checkpoint.get("meta", {}))
+        incompatible = super()._load_model(checkpoint)
+        if incompatible.incorrect_shapes:
+            name, found, expected = incompatible.incorrect_shapes[0]
+            raise ValueError(
+                f"checkpoint {self._source}: {len(incompatible.incorrect_shapes)} parameter(s) have another shape than "
+                f"in this model, the first {name}: {found} in the file, {expected} in the model. Use the config that "
+                "the checkpoint was trained with (config.yaml beside it)"
+            )
+        if self.strict and incompatible.missing_keys:
+            raise ValueError(
+                f"checkpoint {self._source} lacks {len(incompatible.missing_keys)} parameter(s) of this model, the "
+                f"first {incompatible.missing_keys[0]}: it cannot be evaluated. Use the config that the checkpoint was "
+                "trained with (config.yaml beside it), or train from it first"
+            )
+        return incompatible
+
+    def _check_origin(self, meta: Mapping) -> None:
+        for name, key in (("task", "MODEL.TASK"), ("meta_architecture", "MODEL.META_ARCHITECTURE")):
+            if name in meta and meta[name] != self.meta[name]:
+                raise ValueError(
+                    f"checkpoint {self._source} was made with {key} {meta[name]}, this config has {self.meta[name]}: "
+                    f"use the config of {meta[name]}, or a checkpoint of {self.meta[name]}"
+                )

@@ -1,0 +1,175 @@
+"""The trainer: detectron2's, with a schedule in epochs, accumulation, and exact resuming."""
+
+import logging
+import weakref
+from collections.abc import Mapping
+from itertools import chain
+
+import torch
+from detectron2.config import CfgNode
+from detectron2.data import DatasetCatalog
+from detectron2.engine import DefaultTrainer, HookBase, TrainerBase, hooks
+from detectron2.engine.defaults import create_ddp_model
+from detectron2.evaluation import DatasetEvaluator
+from detectron2.modeling import META_ARCH_REGISTRY
+from detectron2.utils import comm
+from torch import nn
+from torch.utils.data import DataLoader
+
+import vost_sgg.modeling  # noqa: F401  registers the meta-architecture and its parts
+from vost_sgg.data.frames import frame_ground_truth
+from vost_sgg.data.loaders import build_test_loader, build_train_loader
+from vost_sgg.engine.accumulation import AccumulationTrainer
+from vost_sgg.engine.checkpointer import SGGCheckpointer
+from vost_sgg.engine.class_embeddings import fill_class_embeddings
+from vost_sgg.engine.hooks import EpochCheckpointer
+from vost_sgg.engine.optimizer import build_optimizer, max_gradient_norm, schedule_in_iterations
+from vost_sgg.engine.random_state import preserved_random_state, set_random_state
+from vost_sgg.engine.run_identity import check_resumable, run_identity
+from vost_sgg.evaluation import EVALUATOR, FrequencyBaseline
+from vost_sgg.registry import check_registered
+
+logger = logging.getLogger(__name__)
+
+
+class SGGTrainer(DefaultTrainer):
+    """Trains and evaluates one stage as its config says.
+
+    On one CPU thread count, a run that was interrupted anywhere and resumed ends with the very weights of an
+    uninterrupted one: a checkpoint carries the random state of every process, the data order is a function of seed and
+    iteration, and evaluation leaves the random state alone.
+
+    Attributes:
+        iterations_per_epoch: optimizer steps of one epoch.
+        checkpointer: writes into ``cfg.OUTPUT_DIR``.
+    """
+
+    def __init__(self, cfg: CfgNode):
+        TrainerBase.__init__(self)
+        cfg = self.auto_scale_workers(cfg, comm.get_world_size())
+        model = self.build_model(cfg)
+        optimizer = self.build_optimizer(cfg, model)
+        data_loader = self.build_train_loader(cfg)
+        self.iterations_per_epoch = data_loader.batch_sampler.iterations_per_epoch
+        self.cfg = schedule_in_iterations(cfg, self.iterations_per_epoch)
+        self._trainer = AccumulationTrainer(
+            _distributed(model),
+            data_loader,
+            optimizer,
+            accumulation_steps=cfg.SOLVER.ACCUMULATION_STEPS,
+            max_norm=max_gradient_norm(cfg),
+            amp=cfg.SOLVER.AMP.ENABLED,
+        )
+        self.scheduler = self.build_lr_scheduler(self.cfg, optimizer)
+        self.checkpointer = SGGCheckpointer(
+            model,
+            cfg.OUTPUT_DIR,
+            meta=run_identity(cfg, data_loader.dataset.index.fingerprint),
+            trainer=weakref.proxy(self),
+        )
+        self.max_iter = self.cfg.SOLVER.MAX_ITER
+        self._random_state: Mapping | None = None
+        self.register_hooks(self.build_hooks())
+
+    @property
+    def bare_model(self) -> nn.Module:
+        """The model without the wrapper that several processes put around it."""
+        return self.checkpointer.model
+
+    def resume_or_load(self, resume: bool = True) -> None:
+        """Goes on from the last checkpoint of OUTPUT_DIR, if ``resume`` and there is one; else starts from
+        ``MODEL.WEIGHTS``, and fills the class embeddings if these weights have none.
+
+        Raises:
+            ValueError, FileNotFoundError: as :class:`SGGCheckpointer`, :func:`check_resumable` and
+                :func:`fill_class_embeddings`.
+        """
+        if not (resume and self.checkpointer.has_checkpoint()):
+            if resume:
+                logger.info(
+                    f"--resume: no checkpoint in {self.cfg.OUTPUT_DIR}, training starts anew"
+                )
+            self.checkpointer.load(self.cfg.MODEL.WEIGHTS, checkpointables=[])
+            fill_class_embeddings(self.bare_model, self.cfg)
+            return
+        path = self.checkpointer.get_checkpoint_file()
+        saved = self.checkpointer.load(path)
+        check_resumable(saved.get("meta"), self.checkpointer.meta, path)
+        self.start_iter = self.iter + 1
+        self.data_loader.batch_sampler.start_iteration = self.start_iter
+        states = saved["random_state"]
+        if len(states) == comm.get_world_size():
+            self._random_state = states[comm.get_rank()]
+        logger.info(f"Resuming from {path} at iteration {self.start_iter} of {self.max_iter}")
+
+    def before_train(self) -> None:
+        super().before_train()
+        if self._random_state is not None:
+            set_random_state(self._random_state)
+
+    def build_hooks(self) -> list[HookBase]:
+        """Timing, schedule, checkpoints, evaluation (after the checkpoint, so that a failing one can be repeated),
+        writers."""
+        # The hooks outlive no trainer, and a strong reference to it would keep its memory.
+        trainer = weakref.proxy(self)
+        registered = [
+            hooks.IterationTimer(),
+            hooks.LRScheduler(),
+            EpochCheckpointer(self.checkpointer, self.cfg.SOLVER.CHECKPOINT_PERIOD),
+            hooks.EvalHook(self.cfg.TEST.EVAL_PERIOD, lambda: trainer.evaluate()),
+        ]
+        if comm.is_main_process():
+            registered.append(hooks.PeriodicWriter(self.build_writers(), period=20))
+        return registered
+
+    def evaluate(self) -> Mapping:
+        """Evaluates the present weights on every test set; draws of the evaluation do not change the training."""
+        with preserved_random_state():
+            self._last_eval_results = self.test(self.cfg, self.bare_model)
+        return self._last_eval_results
+
+    def check_finite(self) -> None:
+        """Raises FloatingPointError if the last step's gradient was not finite."""
+        self._trainer.check_finite()
+
+    @classmethod
+    def build_model(cls, cfg: CfgNode) -> nn.Module:
+        check_registered(META_ARCH_REGISTRY, cfg.MODEL.META_ARCHITECTURE, "MODEL.META_ARCHITECTURE")
+        model = vost_sgg.modeling.build_model(cfg)
+        parameters = sum(p.numel() for p in model.parameters())
+        trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        name = cfg.MODEL.META_ARCHITECTURE
+        logger.info(f"{name} with {parameters:,} parameters, {trainable:,} of them trainable")
+        return model
+
+    @classmethod
+    def build_optimizer(cls, cfg: CfgNode, model: nn.Module) -> torch.optim.Optimizer:
+        return build_optimizer(cfg, model)
+
+    @classmethod
+    def build_train_loader(cls, cfg: CfgNode) -> DataLoader:
+        return build_train_loader(cfg)
+
+    @classmethod
+    def build_test_loader(cls, cfg: CfgNode, dataset_name: str) -> DataLoader:
+        return build_test_loader(cfg, dataset_name)
+
+    @classmethod
+    def build_evaluator(cls, cfg: CfgNode, dataset_name: str) -> DatasetEvaluator:
+        """The registered evaluator; in PredCLS with the frequency baseline of the training sets."""
+        baseline = None
+        if cfg.MODEL.TASK == "predcls" and cfg.DATASETS.TRAIN:
+            records = chain.from_iterable(DatasetCatalog.get(name) for name in cfg.DATASETS.TRAIN)
+            baseline = FrequencyBaseline(map(frame_ground_truth, records))
+        return EVALUATOR.build(cfg, dataset_name=dataset_name, baseline=baseline)
+
+
+def _distributed(model: nn.Module) -> nn.Module:
+    device = next(model.parameters()).device
+    return create_ddp_model(
+        model,
+        device_ids=[comm.get_local_rank()] if device.type == "cuda" else None,
+        broadcast_buffers=False,
+        # A batch without any pair leaves the heads without a gradient (as OED tolerates).
+        find_unused_parameters=True,
+    )

@@ -1,0 +1,65 @@
+"""Text tables in the layout of the paper's Tab. 1, under a header that names the rules they were made by."""
+
+from collections.abc import Mapping, Sequence
+
+from tabulate import tabulate
+
+from vost_sgg.evaluation.protocols import CONSTRAINTS
+from vost_sgg.evaluation.recall import SceneGraphRecall
+from vost_sgg.evaluation.triplets import NUM_PREDICATES, SEMI_THRESHOLD
+
+TABLE_RANKS = (10, 20, 50)
+
+
+def recall_header(
+    recall: SceneGraphRecall, dataset: str, predicate_names: Sequence[str], frame_rule: str
+) -> str:
+    """The lines that stand above a table: task, protocol, frames, and how mR was averaged.
+
+    Args:
+        dataset: name of the data set in detectron2's catalogs.
+        predicate_names: 26 names, to list those that are never annotated.
+        frame_rule: the rule that chose the data set's frames (``DATASETS.FRAME_RULE``).
+    """
+    absent = absent_predicates(recall, predicate_names)
+    lines = [
+        f"{recall.protocol.describe()}",
+        f"{dataset} (frame rule {frame_rule}): {recall.frames} frames scored, "
+        f"{recall.frames_without_pairs} without annotated pairs left out",
+        f"R@K in %, mean over frames. mR@K in %, each predicate pooled over the data set, mean over {NUM_PREDICATES}; "
+        + (f"absent, so counted as 0: {', '.join(absent)}" if absent else "none is absent"),
+    ]
+    if "semi" in recall.protocol.constraints:
+        lines.append(f"Semi constraint: spatial and contacting predicates above {SEMI_THRESHOLD}")
+    return "\n".join(lines)
+
+
+def absent_predicates(recall: SceneGraphRecall, predicate_names: Sequence[str]) -> list[str]:
+    """Names of the predicates that no scored frame has."""
+    return [
+        name
+        for name, count in zip(predicate_names, recall.predicate_counts, strict=True)
+        if count == 0
+    ]
+
+
+def recall_table(rows: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """A row a method, two columns a constraint: R@10 / 20 / 50 and mR@10 / 20 / 50 in percent.
+
+    Args:
+        rows: method -> what ``SceneGraphRecall.compute`` returns. All methods have the same constraints.
+    """
+    constraints = next(iter(rows.values()))
+    ranks = " / ".join(map(str, TABLE_RANKS))
+    headers = ["Method"]
+    for constraint in constraints:
+        headers += [f"{CONSTRAINTS[constraint]}\nR@{ranks}", f"\nmR@{ranks}"]
+    body = [
+        [method, *(_cell(values[c], metric) for c in constraints for metric in ("R", "mR"))]
+        for method, values in rows.items()
+    ]
+    return tabulate(body, headers=headers, disable_numparse=True)
+
+
+def _cell(values: Mapping[str, float], metric: str) -> str:
+    return " / ".join(f"{100 * values[f'{metric}@{k}']:.1f}" for k in TABLE_RANKS)

@@ -1,0 +1,39 @@
+"""Sizes, colours and labels that the drawings share. Lengths are pixels of the picture."""
+
+from matplotlib.text import Text
+
+DPI = 100
+MARGIN = 16
+FONT = 17
+POINTS = 72 / DPI
+# Between the text of a label and its border.
+PAD = 0.28 * FONT
+
+# Okabe and Ito's colours, safe for the colour-blind: three for the groups of predicates, which line styles tell apart
+# too, and others for the objects, which their numbers tell apart too.
+GROUP_STYLES = {
+    "attention": ("#0072B2", "-"),
+    "spatial": ("#D55E00", (0, (6, 2))),
+    "contacting": ("#009E73", (0, (1.5, 1.5))),
+}
+PERSON_COLOUR = "#000000"
+OBJECT_COLOURS = ("#E69F00", "#56B4E9", "#CC79A7", "#F0E442", "#BBBBBB")
+
+
+def node_colour(index: int, is_person: bool) -> str:
+    """The colour of a node's box and label."""
+    return PERSON_COLOUR if is_person else OBJECT_COLOURS[(index - 1) % len(OBJECT_COLOURS)]
+
+
+def label(axes, x: float, y: float, text: str, face: str, border: str, **arguments) -> Text:
+    """Text on a coloured plate."""
+    plate = {"boxstyle": f"round,pad={PAD / FONT}", "facecolor": face, "edgecolor": border}
+    ink = "white" if face == PERSON_COLOUR else "black"
+    arguments = {"color": ink, "fontsize": FONT * POINTS, "zorder": 5, **arguments}
+    return axes.text(x, y, text, bbox={**plate, "linewidth": 1.5}, **arguments)
+
+
+def label_size(text: Text) -> tuple[float, float]:
+    """Width and height of a label, its plate included."""
+    extent = text.get_window_extent(text.axes.figure.canvas.get_renderer())
+    return extent.width + 2 * PAD, extent.height + 2 * PAD
