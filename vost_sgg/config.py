@@ -1,7 +1,9 @@
 """Every key that this library adds to detectron2's config, with its meaning, unit and source."""
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from detectron2.config import CfgNode, get_cfg
 from detectron2.utils.file_io import PathManager
@@ -160,6 +162,39 @@ def _add_training(cfg: CfgNode) -> None:
     # Frames of one video that pass the spatial phase together when testing.
     cfg.TEST.FRAMES_PER_BATCH = 8
     cfg.SEED = 42
+    # Only parameters whose name contains this are trained ("": all; OED's temporal stage: "temporal").
+    s.TRAIN_ONLY = ""
+
+    # Python modules to import before the config is used: where parts of your own are registered.
+    cfg.IMPORTS = ()
+
+    # The stages that one training runs in turn, each a node of the keys in which it differs from the config:
+    # STAGES.SPATIAL.SOLVER.EPOCHS. The config without them is the finished model. None: the config is the only stage.
+    cfg.STAGES = CfgNode(new_allowed=True)
+
+
+def stage_configs(cfg: CfgNode) -> dict[str, CfgNode]:
+    """The config of each stage by its name, in the order of training; each in a folder of OUTPUT_DIR of that name.
+
+    Without ``STAGES`` there is one, named "", and it is ``cfg`` itself.
+
+    Raises:
+        KeyError: a stage names a key that does not exist; the message names the nearest ones.
+    """
+    if not cfg.STAGES:
+        return {"": cfg}
+    configs = {}
+    for name, overrides in cfg.STAGES.items():
+        stage = cfg.clone()
+        stage.defrost()
+        stage.STAGES = CfgNode()
+        stage.OUTPUT_DIR = os.path.join(cfg.OUTPUT_DIR, name.lower())
+        with _nearest_key(stage, f"STAGES.{name}."):
+            stage.merge_from_other_cfg(overrides)
+        if cfg.is_frozen():
+            stage.freeze()
+        configs[name] = stage
+    return configs
 
 
 def get_vost_cfg(config_file: str | None = None, opts: Sequence = ()) -> CfgNode:
@@ -174,17 +209,25 @@ def get_vost_cfg(config_file: str | None = None, opts: Sequence = ()) -> CfgNode
         raise FileNotFoundError(f"--config-file: there is no file {config_file}")
     cfg = get_cfg()
     add_vost_config(cfg)
-    try:
+    with _nearest_key(cfg):
         if config_file:
             cfg.merge_from_file(config_file)
         cfg.merge_from_list(list(opts))
+    stage_configs(cfg)  # an unknown key of a stage is said now, not when the stage begins
+    return cfg
+
+
+@contextmanager
+def _nearest_key(cfg: CfgNode, prefix: str = "") -> Iterator[None]:
+    """Turns the error about an unknown key that merging into ``cfg`` raises into one that names the nearest keys."""
+    try:
+        yield
     except (KeyError, AssertionError) as error:
         unknown = re.search(r"Non-existent (?:config )?key: ([\w.]+)", str(error))
         if unknown is None:
             raise
         key = unknown.group(1)
-        raise KeyError(f"config key {key} does not exist; {nearest(key, _keys(cfg))}") from None
-    return cfg
+        raise KeyError(f"config key {prefix}{key} does not exist; {nearest(key, _keys(cfg))}") from None
 
 
 def _keys(node: CfgNode, prefix: str = ""):
