@@ -16,18 +16,22 @@ from vost_sgg.data.vocabulary import set_metadata
 from vost_sgg.structures import FramePrediction
 
 
-def tiny_records(folder: Path, videos: dict[str, int], size=(48, 32), portrait=()) -> list[dict]:
-    """Dataset dicts, and their PNG files under ``folder``, of ``videos`` (name: number of frames). Every frame has a
-    person, two objects and random labels; videos named in ``portrait`` are higher than wide."""
+def tiny_records(
+    folder: Path, videos: dict[str, int], size=(48, 32), portrait=(), write=True
+) -> list[dict]:
+    """Dataset dicts of ``videos`` (name: number of frames) and, unless ``write`` is False, their PNG files under
+    ``folder``. Every frame has a person, two objects and random labels; videos named in ``portrait`` are higher than
+    wide."""
     generator = np.random.default_rng(0)
     records = []
     for video_index, (video, num_frames) in enumerate(videos.items()):
         width, height = size[::-1] if video in portrait else size
-        (folder / video).mkdir(parents=True)
+        (folder / video).mkdir(parents=True, exist_ok=not write)
         for frame_index in range(num_frames):
             file = folder / video / f"{7 * frame_index + 1:06d}.png"
             pixels = generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(file)
+            if write:
+                Image.fromarray(pixels).save(file)
             boxes = [(2, 3, 20, 30), (10, 5, 30, 25), (4, 8, 16, 20)]
             records.append(
                 {

@@ -165,9 +165,17 @@ def test_half_a_download_names_the_file(root, name):
         load_action_genome(str(root), "train")
 
 
-def test_an_unknown_rule_names_the_nearest(root):
-    with pytest.raises(ValueError, match="unknown frame rule 'stran'; did you mean sttran"):
-        load_action_genome(str(root), "train", frame_rule="stran")
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"frame_rule": "stran"}, "unknown frame rule 'stran'; did you mean sttran"),
+        ({"split": "val"}, "unknown split 'val'; known: test, train"),
+        ({"source": "offical"}, "unknown source 'offical'; did you mean official"),
+    ],
+)
+def test_an_unknown_choice_names_the_nearest(root, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        load_action_genome(**{"root": str(root), "split": "train", **arguments})
 
 
 def test_a_rule_that_keeps_nothing_says_why(root):

@@ -102,6 +102,14 @@ def test_attention_labels_other_than_one_are_counted(tmp_path):
     assert (counts.pairs_without_attention, counts.pairs_with_several_attentions) == (1, 1)
 
 
+def test_a_visible_object_without_a_box_is_counted(tmp_path):
+    persons, objects = records()
+    objects["AAAAA.mp4/000003.png"][1]["bbox"] = None
+    write_action_genome(tmp_path, persons, objects)
+    counts = select_frames(load_annotation_index(str(tmp_path)), "train", FRAME_RULES["oed"]).counts
+    assert (counts.objects_without_area, counts.pairs) == (1, 7)
+
+
 def test_a_rule_changes_nothing_of_the_index(index):
     before = {name: np.copy(array) for name, array in index.to_arrays().items()}
     select_frames(index, "train", FRAME_RULES["sttran_filtersmall"])

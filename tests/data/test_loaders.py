@@ -161,3 +161,10 @@ def test_a_config_without_training_data_is_refused(cfg):
     cfg.DATASETS.TRAIN = ()
     with pytest.raises(ValueError, match="DATASETS.TRAIN is empty"):
         build_train_loader(cfg)
+
+
+def test_an_unknown_data_set_is_refused_with_the_nearest_names(cfg):
+    with pytest.raises(
+        KeyError, match="DATASETS.TEST: no data set 'tiny_tset' .* did you mean tiny_test"
+    ):
+        build_test_loader(cfg, "tiny_tset")

@@ -96,7 +96,7 @@ def test_boxes_stay_inside_the_image(records):
 def test_a_missing_frame_is_named(records, tmp_path):
     (tmp_path / "A.mp4" / "000001.png").unlink()
     with pytest.raises(
-        FrameError, match=r"000001.png is missing; run tools/prepare_action_genome.py --verify"
+        FrameError, match=r"000001.png is missing; tools/prepare_action_genome.py --verify"
     ):
         make_mapper(True)(records[:1], {0: []})
 

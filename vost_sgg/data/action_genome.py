@@ -10,7 +10,7 @@ from detectron2.structures import BoxMode
 from detectron2.utils.file_io import PathManager
 
 from vost_sgg.data.annotation_cache import cached_index
-from vost_sgg.data.annotation_index import AnnotationIndex, split_key
+from vost_sgg.data.annotation_index import SPLITS, AnnotationIndex, split_key
 from vost_sgg.data.coco_json import read_coco_json
 from vost_sgg.data.frame_rules import FRAME_RULES, FrameCounts, FrameSelection, select_frames
 from vost_sgg.data.official_pickles import OFFICIAL_FILES, read_official
@@ -52,10 +52,15 @@ def load_action_genome(
 
     Raises:
         FileNotFoundError: the root, the annotation folder or one of its files is missing.
-        ValueError: a file is damaged or not Action Genome's, ``frame_rule`` is unknown, or no frame is kept.
+        ValueError: a file is damaged or not Action Genome's, an argument is unknown, or no frame is kept.
     """
-    if frame_rule not in FRAME_RULES:
-        raise ValueError(f"unknown frame rule {frame_rule!r}; {nearest(frame_rule, FRAME_RULES)}")
+    for kind, choice, known in (
+        ("split", split, SPLITS),
+        ("frame rule", frame_rule, FRAME_RULES),
+        ("source", source, ("official", "oed")),
+    ):
+        if choice not in known:
+            raise ValueError(f"unknown {kind} {choice!r}; {nearest(choice, known)}")
     index = load_annotation_index(root) if source == "official" else load_oed_index(root, split)
     selection = select_frames(index, split, FRAME_RULES[frame_rule])
     logger.info("%s, split %s, frame rule %s: %s", root, split, frame_rule, selection.counts)

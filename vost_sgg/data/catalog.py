@@ -48,7 +48,7 @@ def register_action_genome(
     """Registers a data set in Action Genome's layout under ``name``, without touching a file.
 
     Its metadata has ``thing_classes`` (36, person first), ``attention_classes``, ``spatial_classes``,
-    ``contacting_classes``, ``predicate_classes`` (26) and ``root``.
+    ``contacting_classes``, ``predicate_classes`` (26), ``frame_rule`` and ``root``.
 
     Args:
         name: of the catalogs; it stands for one set of frames.
@@ -67,9 +67,7 @@ def register_action_genome(
 
     DatasetCatalog.register(name, load)
     metadata = MetadataCatalog[name] = _LazyRootMetadata(name=name)
-    metadata.set(
-        root_template=root, evaluator_type="action_genome", split=split, frame_rule=frame_rule
-    )
+    metadata.set(root_template=root, frame_rule=frame_rule)
     set_metadata(metadata)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from detectron2.config import CfgNode
-from detectron2.data import DatasetFromList, get_detection_dataset_dicts
+from detectron2.data import DatasetCatalog, DatasetFromList, get_detection_dataset_dicts
 from detectron2.data.build import trivial_batch_collator
 from detectron2.data.samplers import InferenceSampler
 from detectron2.utils import comm
@@ -17,6 +17,19 @@ from vost_sgg.data.augmentation import derived_seed
 from vost_sgg.data.batching import EpochBatchSampler
 from vost_sgg.data.mapper import ClipMapper
 from vost_sgg.data.reference_samplers import REFERENCE_SAMPLER
+from vost_sgg.registry import nearest
+
+
+def check_datasets(names: Sequence[str], key: str) -> None:
+    """Raises ValueError if ``names``, the value of config ``key``, is empty, and KeyError, with the nearest names, if
+    one is not registered."""
+    if not names:
+        raise ValueError(f"{key} is empty: name at least one registered data set")
+    for name in names:
+        if name not in DatasetCatalog.keys():
+            raise KeyError(
+                f"{key}: no data set {name!r} is registered; {nearest(name, DatasetCatalog.keys())}"
+            )
 
 
 class VideoIndex:
@@ -105,8 +118,7 @@ def build_train_loader(cfg: CfgNode, *, mapper: Callable | None = None) -> DataL
     Args:
         mapper: as in :class:`ClipDataset`; default ``ClipMapper(cfg, is_train=True)``.
     """
-    if not cfg.DATASETS.TRAIN:
-        raise ValueError("DATASETS.TRAIN is empty: name at least one registered data set")
+    check_datasets(cfg.DATASETS.TRAIN, "DATASETS.TRAIN")
     index = VideoIndex(cfg.DATASETS.TRAIN)
     clips = ClipDataset(
         index=index,
@@ -134,6 +146,7 @@ def build_test_loader(
     Args:
         mapper: as in :class:`VideoDataset`; default ``ClipMapper(cfg, is_train=False)``.
     """
+    check_datasets([dataset_name], "DATASETS.TEST")
     videos = VideoDataset(
         index=VideoIndex([dataset_name]),
         sampler=REFERENCE_SAMPLER.build(cfg),

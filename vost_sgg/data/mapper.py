@@ -101,7 +101,7 @@ class ClipMapper:
 def read_frame(record: Mapping, image_format: str) -> np.ndarray:
     """The image of a record, (height, width, 3) uint8. Raises FrameError as :class:`ClipMapper` does."""
     file_name = record["file_name"]
-    remedy = "run tools/prepare_action_genome.py --verify to list all such frames, then again without it to repair them"
+    remedy = "tools/prepare_action_genome.py --verify lists all such frames and says what to do"
     try:
         image = read_image(file_name, image_format)
     except FileNotFoundError:

@@ -1,12 +1,43 @@
-"""From a command line to a process that is ready to train: device, processes, logging, seeds."""
+"""From a command line to processes that train: arguments, device, logging, seeds, and errors in one line."""
 
 import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from detectron2.config import CfgNode
-from detectron2.engine import default_setup
+from detectron2.engine import default_setup, launch
 from detectron2.utils import comm
+from detectron2.utils.file_io import PathManager
 from detectron2.utils.logger import setup_logger
+
+# Exit status of a command that its user can put right.
+USER_ERROR = 2
+
+
+@contextmanager
+def user_errors(*kinds: type[Exception], folder: str = "") -> Iterator[None]:
+    """Ends the process with one line, ``error: ...``, where its body raises one of ``kinds``.
+
+    Args:
+        kinds: what bad input raises in the body; anything else is a bug and keeps its traceback.
+        folder: where ``traceback.txt`` is written for whoever wants to know more; "" for nowhere.
+    """
+    try:
+        yield
+    except kinds as error:
+        if folder:
+            PathManager.mkdirs(folder)
+            with PathManager.open(os.path.join(folder, "traceback.txt"), "w") as file:
+                file.write(traceback.format_exc())
+        text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+        # A loader's worker sends its error with the whole traceback, which ends with the error's own line.
+        text = text.rpartition(f"{type(error).__name__}: ")[2]
+        print("error:", " ".join(text.split()), file=sys.stderr, flush=True)
+        sys.exit(USER_ERROR)
 
 
 def with_available_device(cfg: CfgNode, num_gpus: int) -> tuple[CfgNode, str]:
@@ -15,14 +46,18 @@ def with_available_device(cfg: CfgNode, num_gpus: int) -> tuple[CfgNode, str]:
     Without a CUDA device, or with ``num_gpus`` 0, everything runs on the CPU; ``num_gpus`` processes then share it.
 
     Raises:
-        ValueError: more GPUs are asked for than there are.
+        ValueError: more GPUs are asked for than there are, or several processes on the CPU beside GPUs.
     """
-    if cfg.MODEL.DEVICE == "cpu":
-        return cfg, ""
     available = torch.cuda.device_count()
-    if num_gpus > 0 and available:
-        if num_gpus > available:
-            raise ValueError(f"--num-gpus {num_gpus}: this machine has {available} GPU(s)")
+    if available and num_gpus > available:
+        raise ValueError(f"--num-gpus {num_gpus}: this machine has {available} GPU(s)")
+    if cfg.MODEL.DEVICE == "cpu":
+        if available and num_gpus > 1:
+            raise ValueError(
+                f"--num-gpus {num_gpus}, but MODEL.DEVICE is cpu: set MODEL.DEVICE cuda"
+            )
+        return cfg, ""
+    if available and num_gpus:
         return cfg, ""
     changed = cfg.clone()
     changed.defrost()
@@ -36,3 +71,23 @@ def setup(cfg: CfgNode, args: argparse.Namespace) -> None:
     library's log beside it in ``OUTPUT_DIR/log.txt``."""
     default_setup(cfg, args)
     setup_logger(cfg.OUTPUT_DIR, distributed_rank=comm.get_rank(), name="vost_sgg")
+
+
+def launch_processes(main: Callable, cfg: CfgNode, args: argparse.Namespace) -> None:
+    """Calls ``main(cfg, args)`` in ``args.num_gpus`` processes of this machine (one in this very process).
+
+    When one of several ends with an exit status, so does this process, with the same one.
+    """
+    try:
+        launch(
+            main,
+            max(1, args.num_gpus),
+            num_machines=args.num_machines,
+            machine_rank=args.machine_rank,
+            dist_url=args.dist_url,
+            args=(cfg, args),
+        )
+    except torch.multiprocessing.ProcessExitedException as error:
+        if error.exit_code < 0:  # killed by a signal
+            raise
+        sys.exit(error.exit_code)

@@ -18,14 +18,14 @@ from torch.utils.data import DataLoader
 
 import vost_sgg.modeling  # noqa: F401  registers the meta-architecture and its parts
 from vost_sgg.data.frames import frame_ground_truth
-from vost_sgg.data.loaders import build_test_loader, build_train_loader
+from vost_sgg.data.loaders import build_test_loader, build_train_loader, check_datasets
 from vost_sgg.engine.accumulation import AccumulationTrainer
 from vost_sgg.engine.checkpointer import SGGCheckpointer
 from vost_sgg.engine.class_embeddings import fill_class_embeddings
 from vost_sgg.engine.hooks import EpochCheckpointer
 from vost_sgg.engine.optimizer import build_optimizer, max_gradient_norm, schedule_in_iterations
 from vost_sgg.engine.random_state import preserved_random_state, set_random_state
-from vost_sgg.engine.run_identity import check_resumable, run_identity
+from vost_sgg.engine.run_identity import check_resumable, model_identity, run_identity
 from vost_sgg.evaluation import EVALUATOR, FrequencyBaseline
 from vost_sgg.registry import check_registered
 
@@ -47,6 +47,7 @@ class SGGTrainer(DefaultTrainer):
     def __init__(self, cfg: CfgNode):
         TrainerBase.__init__(self)
         cfg = self.auto_scale_workers(cfg, comm.get_world_size())
+        _check_evaluation(cfg)
         model = self.build_model(cfg)
         optimizer = self.build_optimizer(cfg, model)
         data_loader = self.build_train_loader(cfg)
@@ -162,6 +163,35 @@ class SGGTrainer(DefaultTrainer):
             records = chain.from_iterable(DatasetCatalog.get(name) for name in cfg.DATASETS.TRAIN)
             baseline = FrequencyBaseline(map(frame_ground_truth, records))
         return EVALUATOR.build(cfg, dataset_name=dataset_name, baseline=baseline)
+
+
+def load_for_evaluation(cfg: CfgNode, *, resume: bool = False) -> nn.Module:
+    """The config's model with the weights of ``MODEL.WEIGHTS``, or of the last checkpoint of OUTPUT_DIR.
+
+    Args:
+        resume: prefer the last checkpoint, where there is one.
+
+    Raises:
+        ValueError, FileNotFoundError: there are no such weights, or they are not all of this model's.
+    """
+    checkpointer = SGGCheckpointer(
+        SGGTrainer.build_model(cfg), cfg.OUTPUT_DIR, meta=model_identity(cfg), strict=True
+    )
+    if not cfg.MODEL.WEIGHTS and not (resume and checkpointer.has_checkpoint()):
+        raise ValueError(
+            "--eval-only: name a checkpoint as MODEL.WEIGHTS, or add --resume to take the last one of OUTPUT_DIR "
+            f"({cfg.OUTPUT_DIR})"
+        )
+    checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=resume)
+    return checkpointer.model
+
+
+def _check_evaluation(cfg: CfgNode) -> None:
+    """Raises now what the first evaluation would raise after an epoch of training."""
+    if cfg.DATASETS.TEST:
+        check_datasets(cfg.DATASETS.TEST, "DATASETS.TEST")
+    for name in cfg.DATASETS.TEST:
+        EVALUATOR.build(cfg, dataset_name=name, baseline=None)
 
 
 def _distributed(model: nn.Module) -> nn.Module:
