@@ -33,19 +33,24 @@ def run(cfg, args: argparse.Namespace) -> None:
     """One process's part of the work."""
     from vost_sgg.data.mapper import FrameError
     from vost_sgg.engine.launching import setup, user_errors
+    from vost_sgg.engine.stages import final_stage, remaining_stages
     from vost_sgg.engine.trainer import SGGTrainer, load_for_evaluation
 
     setup(cfg, args)
-    with user_errors(KeyError, ValueError, OSError, folder=cfg.OUTPUT_DIR):
-        if args.eval_only:
+    wrong_setup = (KeyError, ValueError, OSError, ImportError)
+    wrong_data = (FrameError, FloatingPointError)
+    if args.eval_only:
+        cfg = final_stage(cfg)
+        with user_errors(*wrong_setup, folder=cfg.OUTPUT_DIR):
             model = load_for_evaluation(cfg, resume=args.resume)
-        else:
-            trainer = SGGTrainer(cfg)
-            trainer.resume_or_load(args.resume)
-    with user_errors(FrameError, FloatingPointError, folder=cfg.OUTPUT_DIR):
-        if args.eval_only:
+        with user_errors(*wrong_data, folder=cfg.OUTPUT_DIR):
             SGGTrainer.test(cfg, model)
-        else:
+        return
+    for stage in remaining_stages(cfg, resume=args.resume):
+        with user_errors(*wrong_setup, folder=stage.OUTPUT_DIR):
+            trainer = SGGTrainer(stage)
+            trainer.resume_or_load(args.resume)
+        with user_errors(*wrong_data, folder=stage.OUTPUT_DIR):
             trainer.train()
 
 

@@ -10,9 +10,26 @@ import safetensors.torch
 import torch
 from detectron2.checkpoint import DetectionCheckpointer
 from detectron2.utils import comm
+from detectron2.utils.file_io import PathManager
 
 from vost_sgg.data.plain_pickle import load_plain_pickle
 from vost_sgg.engine.random_state import random_state
+
+
+# The checkpoint behind a training's last iteration.
+FINAL_NAME = "model_final"
+
+
+def read_meta(path: str) -> dict:
+    """The "meta" of a checkpoint of ours; {} if the file is another's or there is none."""
+    local = PathManager.get_local_path(path)
+    if not path.endswith(".pth") or not PathManager.isfile(local):
+        return {}
+    try:
+        data = torch.load(local, map_location="meta", weights_only=True)
+    except Exception:  # loading it as weights says what is wrong with it
+        return {}
+    return data.get("meta", {}) if isinstance(data, dict) else {}
 
 
 class SGGCheckpointer(DetectionCheckpointer):
@@ -112,6 +129,7 @@ class SGGCheckpointer(DetectionCheckpointer):
 
     def _load_model(self, checkpoint: dict):
         self._check_origin(checkpoint.get("meta", {}))
+        _start_temporal_heads(checkpoint["model"])
         incompatible = super()._load_model(checkpoint)
         if incompatible.incorrect_shapes:
             name, found, expected = incompatible.incorrect_shapes[0]
@@ -135,3 +153,11 @@ class SGGCheckpointer(DetectionCheckpointer):
                     f"checkpoint {self._source} was made with {key} {meta[name]}, this config has {self.meta[name]}: "
                     f"use the config of {meta[name]}, or a checkpoint of {self.meta[name]}"
                 )
+
+
+def _start_temporal_heads(state: dict) -> None:
+    """Where a checkpoint of the spatial stage has no temporal heads they start as copies of the spatial ones (as OED)."""
+    if any(name.startswith("temporal_") for name in state):
+        return
+    heads = [name for name in state if name.startswith(("entity_heads.", "predicate_heads."))]
+    state.update({f"temporal_{name}": state[name] for name in heads})

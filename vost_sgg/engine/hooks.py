@@ -2,7 +2,7 @@
 
 from detectron2.engine import HookBase
 
-from vost_sgg.engine.checkpointer import SGGCheckpointer
+from vost_sgg.engine.checkpointer import FINAL_NAME, SGGCheckpointer
 
 
 class EpochCheckpointer(HookBase):
@@ -26,4 +26,4 @@ class EpochCheckpointer(HookBase):
         if not last and (self.period == 0 or done % self.period):
             return
         self.trainer.check_finite()
-        self.checkpointer.save("model_final" if last else f"model_{self.trainer.iter:07d}")
+        self.checkpointer.save(FINAL_NAME if last else f"model_{self.trainer.iter:07d}")

@@ -12,7 +12,11 @@ logger = logging.getLogger(__name__)
 
 def model_identity(cfg: CfgNode) -> dict:
     """What a checkpoint's weights belong to."""
-    return {"task": cfg.MODEL.TASK, "meta_architecture": cfg.MODEL.META_ARCHITECTURE}
+    return {
+        "task": cfg.MODEL.TASK,
+        "meta_architecture": cfg.MODEL.META_ARCHITECTURE,
+        "temporal_aggregator": cfg.MODEL.TEMPORAL_AGGREGATOR.NAME,
+    }
 
 
 def run_identity(cfg: CfgNode, dataset_fingerprint: str) -> dict:

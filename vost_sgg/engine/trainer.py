@@ -137,6 +137,9 @@ class SGGTrainer(DefaultTrainer):
     def build_model(cls, cfg: CfgNode) -> nn.Module:
         check_registered(META_ARCH_REGISTRY, cfg.MODEL.META_ARCHITECTURE, "MODEL.META_ARCHITECTURE")
         model = vost_sgg.modeling.build_model(cfg)
+        for parameter_name, parameter in model.named_parameters():
+            if cfg.SOLVER.TRAIN_ONLY not in parameter_name:
+                parameter.requires_grad_(False)
         parameters = sum(p.numel() for p in model.parameters())
         trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
         name = cfg.MODEL.META_ARCHITECTURE

@@ -108,6 +108,16 @@ class OneStageSGG(nn.Module):
     def device(self) -> torch.device:
         return self.pixel_mean.device
 
+    def train(self, mode: bool = True) -> "OneStageSGG":
+        """A part that is frozen stays in eval mode: its statistics are kept, and its states could be cached. (OED leaves
+        dropout on in the frozen parts of its temporal stage.)
+        """
+        super().train(mode)
+        for part in self.children():
+            if not any(p.requires_grad for p in part.parameters()):
+                part.eval()
+        return self
+
     def forward(self, clips: list[dict]) -> dict[str, Tensor] | list[list[FramePrediction]]:
         """
         Args:
