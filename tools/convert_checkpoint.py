@@ -1,0 +1,52 @@
+"""Converts other people's checkpoints to this library's names.
+
+    python tools/convert_checkpoint.py oed checkpoint_22.pth oed_sgdet.pth --config-file configs/oed_sgdet.yaml
+    python tools/convert_checkpoint.py detr detr-r50-e632da11.pth detr_sgdet.pth --config-file configs/oed_sgdet.yaml
+
+oed: a trained OED model, spatial or temporal; for a temporal one append
+MODEL.TEMPORAL_AGGREGATOR.NAME ProgressiveRefinement. detr: initial weights from COCO DETR-R50. The result is what
+MODEL.WEIGHTS names. A name or shape that does not fit is an error, and nothing is written.
+"""
+
+import argparse
+import sys
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Returns the exit status: 0 if the file was written, 1 if not."""
+    args = _parser().parse_intermixed_args(argv)
+    # Imported here so that --help is fast.
+    import vost_sgg.modeling  # noqa: F401  registers the model that the config names
+    from vost_sgg import checkpoint
+    from vost_sgg.config import get_vost_cfg
+
+    convert = {"oed": checkpoint.convert_oed, "detr": checkpoint.convert_detr}[args.source]
+    try:
+        cfg = get_vost_cfg(args.config_file, args.opts)
+        state_dict, report = convert(checkpoint.read_state_dict(args.input), cfg)
+        checkpoint.write_state_dict(state_dict, args.output)
+    except (OSError, ValueError, KeyError) as error:
+        message = error.args[0] if isinstance(error, KeyError) else error
+        print(f"error: {message}", file=sys.stderr)
+        return 1
+    print(report)
+    print(f"written: {args.output}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("source", choices=("detr", "oed"), help="what IN is")
+    parser.add_argument("input", metavar="IN", help="the .pth file to convert")
+    parser.add_argument("output", metavar="OUT", help="the file to write: .pth or .safetensors")
+    parser.add_argument(
+        "--config-file", required=True, help="the config of the model that will load OUT"
+    )
+    parser.add_argument("opts", nargs="*", help="config keys and values: KEY VALUE ...")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
