@@ -1,11 +1,12 @@
 """Converts other people's checkpoints to this library's names.
 
-    python tools/convert_checkpoint.py oed checkpoint_22.pth oed_sgdet.pth --config-file configs/oed_sgdet.yaml
-    python tools/convert_checkpoint.py detr detr-r50-e632da11.pth detr_sgdet.pth --config-file configs/oed_sgdet.yaml
+    python tools/convert_checkpoint.py oed temporal/checkpoint_3.pth OUT.pth --config-file configs/oed_sgdet.yaml
+    python tools/convert_checkpoint.py oed spatial/checkpoint_22.pth OUT.pth --config-file configs/oed_sgdet.yaml \\
+        --stage SPATIAL
+    python tools/convert_checkpoint.py detr detr-r50-e632da11.pth OUT.pth --config-file configs/oed_sgdet.yaml
 
-oed: a trained OED model, spatial or temporal; for a temporal one append
-MODEL.TEMPORAL_AGGREGATOR.NAME ProgressiveRefinement. detr: initial weights from COCO DETR-R50. The result is what
-MODEL.WEIGHTS names. A name or shape that does not fit is an error, and nothing is written.
+oed: a trained OED model. detr: initial weights from COCO DETR-R50. OUT is what MODEL.WEIGHTS names. A name or shape
+that does not fit is an error, and nothing is written.
 """
 
 import argparse
@@ -18,12 +19,16 @@ def main(argv: list[str] | None = None) -> int:
     # Imported here so that --help is fast.
     import vost_sgg.modeling  # noqa: F401  registers the model that the config names
     from vost_sgg import checkpoint
-    from vost_sgg.config import get_vost_cfg
+    from vost_sgg.config import get_vost_cfg, stage_configs
 
     convert = {"oed": checkpoint.convert_oed, "detr": checkpoint.convert_detr}[args.source]
     try:
-        cfg = get_vost_cfg(args.config_file, args.opts)
-        state_dict, report = convert(checkpoint.read_state_dict(args.input), cfg)
+        stages = stage_configs(get_vost_cfg(args.config_file, args.opts))
+        # DETR starts the first stage; without --stage an OED model is the finished one.
+        stage = args.stage or list(stages)[0 if args.source == "detr" else -1]
+        if stage not in stages:
+            raise ValueError(f"--stage {stage}: the config has the stages {', '.join(stages)}")
+        state_dict, report = convert(checkpoint.read_state_dict(args.input), stages[stage])
         checkpoint.write_state_dict(state_dict, args.output)
     except (OSError, ValueError, KeyError) as error:
         message = error.args[0] if isinstance(error, KeyError) else error
@@ -43,6 +48,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("output", metavar="OUT", help="the file to write: .pth or .safetensors")
     parser.add_argument(
         "--config-file", required=True, help="the config of the model that will load OUT"
+    )
+    parser.add_argument(
+        "--stage",
+        help="the stage of the config whose model will load OUT (default: oed the last one, detr the first one)",
     )
     parser.add_argument("opts", nargs="*", help="config keys and values: KEY VALUE ...")
     return parser

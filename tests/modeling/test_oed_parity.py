@@ -26,7 +26,7 @@ def build(task):
         for name, parameter in model.named_parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
             if "in_proj_weight" in name:  # sharp attention: uniform attention makes all slots alike
-                parameter[: 2 * parameter.shape[1]] *= 4
+                parameter[: 2 * parameter.shape[1]] *= 2.5
             if "query_spatial" in name or "input_proj" in name:
                 parameter *= 4
     return model
