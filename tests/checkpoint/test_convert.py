@@ -208,3 +208,30 @@ def test_a_detr_that_lacks_a_layer_is_refused():
     detr = {name: v for name, v in random_detr().items() if "encoder.layers.5." not in name}
     with pytest.raises(ValueError, match=r"missing: 12\n  image_encoder.layers.5.ffn.linear1.bias"):
         convert_detr(detr, stage_cfg("spatial", "sgdet"))
+
+
+def test_a_detr_of_the_sample_configs_size_converts_with_its_own_norms():
+    cfg = stage_configs(get_vost_cfg("configs/sample/oed_sgdet.yaml"))["SPATIAL"]
+    shapes = shapes_of_model(cfg)
+    source = {
+        "stem.conv1": "conv1",
+        "stem.conv1.norm": "bn1",
+        "res2.0.conv2.norm": "layer1.0.bn2",
+        "res3.0.shortcut": "layer2.0.downsample.0",
+        "res3.0.shortcut.norm": "layer2.0.downsample.1",
+        "res3.0.conv1": "layer2.0.conv1",
+    }
+    rename = {f"backbone.{ours}": f"backbone.0.body.{theirs}" for ours, theirs in source.items()}
+    state_dict = {"class_embed.weight": torch.empty(38, 128), "class_embed.bias": torch.empty(38)}
+    state_dict["bbox_embed.layers.0.weight"] = torch.empty(128, 128)
+    for name, shape in shapes.items():
+        module, _, tensor = name.rpartition(".")
+        if module in rename:
+            state_dict[f"{rename[module]}.{tensor}"] = torch.empty(shape)
+    with pytest.raises(ValueError) as error:  # of the backbone, only what was left out is missing
+        convert_detr(state_dict, cfg)
+    message = str(error.value)
+    assert "unexpected" not in message and "misshapen" not in message
+    assert "backbone.res2.0.conv1.weight" in message
+    assert not any(f"  {module}.{t}\n" in message for module in rename for t in ("weight", "bias"))
+    assert "backbone.stem.conv1.norm.num_batches_tracked" not in message
