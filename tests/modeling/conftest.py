@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from tests.random_frames import random_ground_truth
-from vost_sgg.config import get_vost_cfg
+from vost_sgg.config import get_vost_cfg, stage_configs
 from vost_sgg.modeling import build_model
 
 TINY = [
@@ -17,7 +17,8 @@ TINY = [
 def tiny_model():
     """The sample PredCLS model at width 32, in eval mode: the real classes, seeded weights."""
     torch.manual_seed(0)
-    return build_model(get_vost_cfg("configs/sample/oed_predcls.yaml", TINY)).eval()
+    cfg = get_vost_cfg("configs/sample/oed_predcls.yaml", TINY)
+    return build_model(stage_configs(cfg)["SPATIAL"]).eval()
 
 
 @pytest.fixture
