@@ -6,7 +6,8 @@ from tabulate import tabulate
 
 from vost_sgg.evaluation.protocols import CONSTRAINTS
 from vost_sgg.evaluation.recall import SceneGraphRecall
-from vost_sgg.evaluation.triplets import NUM_PREDICATES, SEMI_THRESHOLD
+from vost_sgg.evaluation.slots import NUM_PREDICATES
+from vost_sgg.evaluation.triplets import SEMI_THRESHOLD
 
 TABLE_RANKS = (10, 20, 50)
 
