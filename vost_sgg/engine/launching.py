@@ -1,6 +1,7 @@
 """From a command line to processes that train: arguments, device, logging, seeds, and errors in one line."""
 
 import argparse
+import logging
 import os
 import sys
 import traceback
@@ -67,10 +68,20 @@ def with_available_device(cfg: CfgNode, num_gpus: int) -> tuple[CfgNode, str]:
 
 
 def setup(cfg: CfgNode, args: argparse.Namespace) -> None:
-    """detectron2's ``default_setup`` (log of the environment and config, copy of the config, seeds), and this
-    library's log beside it in ``OUTPUT_DIR/log.txt``."""
+    """detectron2's ``default_setup``: logging, a copy of the config, seeds.
+
+    The environment and the whole config, hundreds of lines, go to ``OUTPUT_DIR/log.txt`` and not to the screen.
+    """
+    rank = comm.get_rank()
+    logger = setup_logger(cfg.OUTPUT_DIR, distributed_rank=rank)
+    setup_logger(cfg.OUTPUT_DIR, distributed_rank=rank, name="vost_sgg")
+    screens = [handler for handler in logger.handlers if handler.stream is sys.stdout]
+    for screen in screens:
+        screen.setLevel(logging.WARNING)
     default_setup(cfg, args)
-    setup_logger(cfg.OUTPUT_DIR, distributed_rank=comm.get_rank(), name="vost_sgg")
+    for screen in screens:
+        screen.setLevel(logging.DEBUG)
+    logger.info(f"environment, arguments and config: {cfg.OUTPUT_DIR}/log.txt and config.yaml")
 
 
 def launch_processes(main: Callable, cfg: CfgNode, args: argparse.Namespace) -> None:
