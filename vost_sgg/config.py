@@ -98,10 +98,6 @@ def _add_model(cfg: CfgNode) -> None:
 
 
 def _add_training(cfg: CfgNode) -> None:
-    # Frames kept of Action Genome: oed (a person box and a visible object) | sttran (also more than two
-    # frames a video).
-    cfg.DATASETS.FRAME_RULE = "oed"
-
     # OED: short side 600, long side at most 1000, horizontal flip with p = 0.5, RGB.
     cfg.INPUT.FORMAT = "RGB"
     cfg.INPUT.MIN_SIZE_TRAIN = (600,)
