@@ -9,6 +9,10 @@ attention from crops at 65 % or more, contacting at least 3 points above masks a
 import argparse
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 GROUPS = ("attention", "spatial", "contacting")
 SIDE = 80  # pixels of a crop
@@ -19,9 +23,9 @@ ATTENTION_GATE, CONTACTING_GATE = 0.65, 0.03
 class Pairs:
     """Annotated pairs of one split: (n, 4, SIDE, SIDE) uint8 crops and masks, (n,) classes, (n, 3) first labels."""
 
-    images: "torch.Tensor"  # noqa: F821
-    classes: "torch.Tensor"  # noqa: F821
-    labels: "torch.Tensor"  # noqa: F821
+    images: "Tensor"
+    classes: "Tensor"
+    labels: "Tensor"
 
 
 def crop_pair(image, person, obj):

@@ -45,10 +45,10 @@ class Layout:
     bystander: tuple[np.ndarray, float, float, bool] | None
 
 
-def draw_layout(rng: np.random.Generator, leading: str | None, portrait: bool) -> Layout:
-    """Draws the room, the people and the camera of one video."""
+def draw_layout(rng: np.random.Generator, nth: int, portrait: bool) -> Layout:
+    """Draws the room, the people and the camera of the ``nth`` video of a split."""
     width, height = size = PORTRAIT if portrait else LANDSCAPE
-    script = draw_script(rng, leading)
+    script = draw_script(rng, nth)
     body = height * (rng.uniform(0.54, 0.62) if portrait else rng.uniform(0.72, 0.80))
     facing = {"right": 1, "left": -1}.get(script.facing, 0)
     side = facing or int(rng.choice([-1, 1]))

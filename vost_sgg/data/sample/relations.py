@@ -59,7 +59,7 @@ def spatial(layout: Layout, state: FrameState, thing: Thing) -> list[str]:
     if bottom < figure.head[1] - 0.10 * h:
         return ["above"] + [_horizontal(state, thing, dx)] * (abs(dx) > 0.3 and habit < 0.6)
     labels = [_horizontal(state, thing, dx)]
-    if top > figure.hip[1] - 0.06 * h and habit < 0.55:
+    if top > figure.hip[1] - 0.06 * h and habit < 0.70:
         labels.append("beneath")
     if figure.direction and abs(dx) > 0.45 and thing.prop.habits[2] < 0.40:
         labels.append("on_the_side_of")

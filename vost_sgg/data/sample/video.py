@@ -10,7 +10,7 @@ from vost_sgg.data.sample.annotate import VideoRecords, annotate, draw_keyframes
 from vost_sgg.data.sample.layout import draw_layout
 from vost_sgg.data.sample.play import Play
 from vost_sgg.data.sample.scene import Scene
-from vost_sgg.data.sample.scripts import CYCLE, FRAMES
+from vost_sgg.data.sample.scripts import FRAMES
 
 FPS = 10
 _LETTERS = np.array(list("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
@@ -50,7 +50,7 @@ class SampleVideo:
         layout_rng, play_rng = self._streams()[:2]
         nth = self.index // 5 if self.split == "test" else self.index - self.index // 5
         portrait = layout_rng.random() < _PORTRAIT
-        return Play(draw_layout(layout_rng, CYCLE[nth % len(CYCLE)], portrait), play_rng)
+        return Play(draw_layout(layout_rng, nth, portrait), play_rng)
 
     def keyframes(self) -> list[int]:
         """The annotated frames, numbered from 0."""
