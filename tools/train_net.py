@@ -33,8 +33,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def run(cfg, args: argparse.Namespace) -> None:
     """One process's part of the work."""
-    from vost_sgg.data.mapper import FrameError
-    from vost_sgg.engine.launching import setup, user_errors
+    from vost_sgg.engine.launching import TRAINING_ERRORS, setup, user_errors
     from vost_sgg.engine.trainer import SGGTrainer, load_for_evaluation
 
     setup(cfg, args)
@@ -44,7 +43,7 @@ def run(cfg, args: argparse.Namespace) -> None:
         else:
             trainer = SGGTrainer(cfg)
             trainer.resume_or_load(args.resume)
-    with user_errors(FrameError, FloatingPointError, folder=cfg.OUTPUT_DIR):
+    with user_errors(*TRAINING_ERRORS, folder=cfg.OUTPUT_DIR):
         if args.eval_only:
             SGGTrainer.test(cfg, model)
         else:

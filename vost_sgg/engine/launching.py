@@ -15,8 +15,12 @@ from detectron2.utils import comm
 from detectron2.utils.file_io import PathManager
 from detectron2.utils.logger import setup_logger
 
+from vost_sgg.data.mapper import FrameError
+
 # Exit status of a command that its user can put right.
 USER_ERROR = 2
+# What may go wrong in the middle of a training without a bug.
+TRAINING_ERRORS = (FrameError, FloatingPointError)
 
 
 @contextmanager
@@ -70,7 +74,8 @@ def with_available_device(cfg: CfgNode, num_gpus: int) -> tuple[CfgNode, str]:
 def setup(cfg: CfgNode, args: argparse.Namespace) -> None:
     """detectron2's ``default_setup``: logging, a copy of the config, seeds.
 
-    The environment and the whole config, hundreds of lines, go to ``OUTPUT_DIR/log.txt`` and not to the screen.
+    The environment and the whole config, hundreds of lines, and the tracebacks of ``TRAINING_ERRORS`` go to
+    ``OUTPUT_DIR/log.txt`` and not to the screen.
     """
     rank = comm.get_rank()
     logger = setup_logger(cfg.OUTPUT_DIR, distributed_rank=rank)
@@ -78,10 +83,16 @@ def setup(cfg: CfgNode, args: argparse.Namespace) -> None:
     screens = [handler for handler in logger.handlers if handler.stream is sys.stdout]
     for screen in screens:
         screen.setLevel(logging.WARNING)
+        screen.addFilter(_is_no_training_error)
     default_setup(cfg, args)
     for screen in screens:
         screen.setLevel(logging.DEBUG)
     logger.info(f"environment, arguments and config: {cfg.OUTPUT_DIR}/log.txt and config.yaml")
+
+
+def _is_no_training_error(record: logging.LogRecord) -> bool:
+    """False for detectron2's traceback of an error that :func:`user_errors` says in one line."""
+    return not (record.exc_info and isinstance(record.exc_info[1], TRAINING_ERRORS))
 
 
 def launch_processes(main: Callable, cfg: CfgNode, args: argparse.Namespace) -> None:
