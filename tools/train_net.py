@@ -33,11 +33,12 @@ def main(argv: list[str] | None = None) -> None:
 
 def run(cfg, args: argparse.Namespace) -> None:
     """One process's part of the work."""
-    from vost_sgg.engine.launching import TRAINING_ERRORS, setup, user_errors
+    from vost_sgg.engine.launching import TRAINING_ERRORS, import_parts, setup, user_errors
     from vost_sgg.engine.trainer import SGGTrainer, load_for_evaluation
 
     setup(cfg, args)
-    with user_errors(KeyError, ValueError, OSError, folder=cfg.OUTPUT_DIR):
+    with user_errors(KeyError, ValueError, OSError, ImportError, folder=cfg.OUTPUT_DIR):
+        import_parts(cfg)
         if args.eval_only:
             model = load_for_evaluation(cfg, resume=args.resume)
         else:

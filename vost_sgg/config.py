@@ -131,6 +131,8 @@ def _add_training(cfg: CfgNode) -> None:
     # Frames of one video that pass the spatial phase together when testing.
     cfg.TEST.FRAMES_PER_BATCH = 8
     cfg.SEED = 42
+    # Python modules to import before anything is built: where parts of your own are registered.
+    cfg.IMPORTS = ()
 
 
 def get_vost_cfg(config_file: str | None = None, opts: Sequence = ()) -> CfgNode:

@@ -1,6 +1,7 @@
 """From a command line to processes that train: arguments, device, logging, seeds, and errors in one line."""
 
 import argparse
+import importlib
 import logging
 import os
 import sys
@@ -69,6 +70,25 @@ def with_available_device(cfg: CfgNode, num_gpus: int) -> tuple[CfgNode, str]:
     changed.MODEL.DEVICE = "cpu"
     reason = "--num-gpus 0" if available else "no CUDA device found"
     return changed, f"{reason}: running on the CPU (MODEL.DEVICE was {cfg.MODEL.DEVICE})"
+
+
+def import_parts(cfg: CfgNode) -> None:
+    """Imports the modules of ``cfg.IMPORTS``, which register parts of the user's own; also from the working directory.
+
+    Raises:
+        ImportError: there is no such module; the message names the key.
+    """
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    for module in cfg.IMPORTS:
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+                raise  # the module is there, and imports something that is not
+            raise ImportError(
+                f"IMPORTS: there is no module {module} in {os.getcwd()} or among the installed packages"
+            ) from None
 
 
 def setup(cfg: CfgNode, args: argparse.Namespace) -> None:
