@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def dump(root: str, workers: int) -> int:
-    """Dumps what is not complete yet, and writes ``frames/prepare_report.json``."""
+    """Dumps what is not complete yet, and writes ``prepare_report.json``."""
     numbers = _annotated_numbers(root)
     frames = os.path.join(root, "frames")
     os.makedirs(frames, exist_ok=True)
@@ -79,13 +79,13 @@ def dump(root: str, workers: int) -> int:
         _note(report, os.path.basename(video), result)
     for key in ("failed", "damaged"):
         report[key].sort(key=lambda entry: entry["video"])
-    _write_json(os.path.join(frames, "prepare_report.json"), report)
-    _print_dump(report, frames)
+    _write_json(os.path.join(root, "prepare_report.json"), report)
+    _print_dump(report, root)
     return 1 if report["failed"] else 0
 
 
 def verify(root: str, workers: int) -> int:
-    """Opens every annotated frame, and writes ``frames/verify_report.json``."""
+    """Opens every annotated frame, and writes ``verify_report.json``."""
     frames = os.path.join(root, "frames")
     tasks = [(frames, video, sizes) for video, sizes in _annotated_sizes(root).items()]
     report = {"frames": sum(len(task[2]) for task in tasks), "missing": [], "unreadable": []}
@@ -97,8 +97,8 @@ def verify(root: str, workers: int) -> int:
             report[kind].extend(entries)
     for kind in ("missing", "unreadable", "wrong_size"):
         report[kind].sort(key=str)
-    _write_json(os.path.join(frames, "verify_report.json"), report)
-    _print_verify(report, frames)
+    _write_json(os.path.join(root, "verify_report.json"), report)
+    _print_verify(report, root)
     return 1 if report["missing"] or report["unreadable"] or report["wrong_size"] else 0
 
 
@@ -229,7 +229,7 @@ def _write_json(path: str, content: dict) -> None:
     os.replace(temporary, path)
 
 
-def _print_dump(report: dict, frames: str) -> None:
+def _print_dump(report: dict, root: str) -> None:
     print(
         f"{report['videos']:,} annotated videos: {report['complete_before']:,} were complete, "
         f"{report['dumped']:,} dumped ({report['frames_written']:,} frames), "
@@ -241,10 +241,10 @@ def _print_dump(report: dict, frames: str) -> None:
             f"{len(report['damaged']):,} videos are damaged; frames in them may repeat or be garbled:"
         )
         _print_list(f"{e['video']}: {e['damaged']} packets or frames" for e in report["damaged"])
-    print(f"All of it: {os.path.join(frames, 'prepare_report.json')}")
+    print(f"All of it: {os.path.join(root, 'prepare_report.json')}")
 
 
-def _print_verify(report: dict, frames: str) -> None:
+def _print_verify(report: dict, root: str) -> None:
     wrong = report["wrong_size"]
     print(
         f"{report['frames']:,} annotated frames: {len(report['missing']):,} missing, "
@@ -267,7 +267,7 @@ def _print_verify(report: dict, frames: str) -> None:
         print(
             "Frames have width and height exchanged: they were dumped without the video's rotation."
         )
-    print(f"All of it: {os.path.join(frames, 'verify_report.json')}")
+    print(f"All of it: {os.path.join(root, 'verify_report.json')}")
 
 
 def _scaled(entry: dict) -> bool:

@@ -9,11 +9,13 @@ Config keys may follow the options: KEY VALUE KEY VALUE ... All results lie in t
 """
 
 import argparse
+import warnings
 
 
 def main(argv: list[str] | None = None) -> None:
     args = _parser().parse_args(argv)
-    # Only now, so that --help needs no seconds.
+    # Only now, so that --help needs no seconds; torch warns of what detectron2 does on its import.
+    warnings.filterwarnings("ignore", message="`torch.jit.script` is deprecated")
     import yaml
 
     from vost_sgg.config import get_vost_cfg
@@ -31,26 +33,31 @@ def main(argv: list[str] | None = None) -> None:
 
 def run(cfg, args: argparse.Namespace) -> None:
     """One process's part of the work."""
-    from vost_sgg.data.mapper import FrameError
-    from vost_sgg.engine.launching import setup, user_errors
+    from vost_sgg.engine.launching import (
+        SETUP_ERRORS,
+        TRAINING_ERRORS,
+        import_parts,
+        setup,
+        user_errors,
+    )
     from vost_sgg.engine.stages import final_stage, remaining_stages
     from vost_sgg.engine.trainer import SGGTrainer, load_for_evaluation
 
     setup(cfg, args)
-    wrong_setup = (KeyError, ValueError, OSError, ImportError)
-    wrong_data = (FrameError, FloatingPointError)
+    with user_errors(*SETUP_ERRORS, folder=cfg.OUTPUT_DIR):
+        import_parts(cfg)
     if args.eval_only:
         cfg = final_stage(cfg)
-        with user_errors(*wrong_setup, folder=cfg.OUTPUT_DIR):
+        with user_errors(*SETUP_ERRORS, folder=cfg.OUTPUT_DIR):
             model = load_for_evaluation(cfg, resume=args.resume)
-        with user_errors(*wrong_data, folder=cfg.OUTPUT_DIR):
+        with user_errors(*TRAINING_ERRORS, folder=cfg.OUTPUT_DIR):
             SGGTrainer.test(cfg, model)
         return
     for stage in remaining_stages(cfg, resume=args.resume):
-        with user_errors(*wrong_setup, folder=stage.OUTPUT_DIR):
+        with user_errors(*SETUP_ERRORS, folder=stage.OUTPUT_DIR):
             trainer = SGGTrainer(stage)
             trainer.resume_or_load(args.resume)
-        with user_errors(*wrong_data, folder=stage.OUTPUT_DIR):
+        with user_errors(*TRAINING_ERRORS, folder=stage.OUTPUT_DIR):
             trainer.train()
 
 

@@ -116,6 +116,8 @@ def _add_model(cfg: CfgNode) -> None:
 
     m.EVALUATOR = CfgNode()
     m.EVALUATOR.NAME = "SceneGraphEvaluator"
+    # Name of the model's row in the tables; "": the meta-architecture's.
+    m.EVALUATOR.METHOD = ""
     # oed | sttran | tempura: whose rules score (docs/evaluation.md).
     m.EVALUATOR.PROTOCOL = "oed"
     # Columns of the table: with | with_per_pair | semi | no.
@@ -125,10 +127,6 @@ def _add_model(cfg: CfgNode) -> None:
 
 
 def _add_training(cfg: CfgNode) -> None:
-    # Frames kept of Action Genome: oed (a person box and a visible object) | sttran (also more than two
-    # frames a video).
-    cfg.DATASETS.FRAME_RULE = "oed"
-
     # OED: short side 600, long side at most 1000, horizontal flip with p = 0.5, RGB.
     cfg.INPUT.FORMAT = "RGB"
     cfg.INPUT.MIN_SIZE_TRAIN = (600,)
@@ -152,6 +150,8 @@ def _add_training(cfg: CfgNode) -> None:
     s.IMS_PER_BATCH = 16
     # Micro-batches that one optimizer step accumulates, so that a batch fits fewer GPUs.
     s.ACCUMULATION_STEPS = 1
+    # Only parameters whose name contains this are trained ("": all; OED's temporal stage: "temporal").
+    s.TRAIN_ONLY = ""
     # full_model: the norm of all gradients together (as DETR and OED).
     s.CLIP_GRADIENTS.ENABLED = True
     s.CLIP_GRADIENTS.CLIP_TYPE = "full_model"
@@ -162,10 +162,7 @@ def _add_training(cfg: CfgNode) -> None:
     # Frames of one video that pass the spatial phase together when testing.
     cfg.TEST.FRAMES_PER_BATCH = 8
     cfg.SEED = 42
-    # Only parameters whose name contains this are trained ("": all; OED's temporal stage: "temporal").
-    s.TRAIN_ONLY = ""
-
-    # Python modules to import before the config is used: where parts of your own are registered.
+    # Python modules to import before anything is built: where parts of your own are registered.
     cfg.IMPORTS = ()
 
     # The stages that one training runs in turn, each a node of the keys in which it differs from the config:

@@ -12,6 +12,7 @@ from detectron2.utils.env import seed_all_rng
 from tests.tiny import register, tiny_cfg, tiny_records
 from vost_sgg.engine import SGGCheckpointer, SGGTrainer
 from vost_sgg.engine.accumulation import AccumulationTrainer
+from vost_sgg.evaluation import SceneGraphEvaluator
 
 # 15 clips in batches of 4: 3 iterations an epoch, 9 in all, a checkpoint and an evaluation after each third.
 VIDEOS = {"A.mp4": 9, "B.mp4": 1, "C.mp4": 5}
@@ -47,9 +48,9 @@ def patch(point: str) -> None:
     elif point == "between a checkpoint and its tag":
         SGGCheckpointer.tag_last_checkpoint = on_call(2, die, SGGCheckpointer.tag_last_checkpoint)
     elif point == "during an evaluation":
-        SGGTrainer.build_evaluator = on_call(2, die, SGGTrainer.build_evaluator)
+        SceneGraphEvaluator.evaluate = on_call(2, die, SceneGraphEvaluator.evaluate)
     elif point == "during the last evaluation":
-        SGGTrainer.build_evaluator = on_call(3, die, SGGTrainer.build_evaluator)
+        SceneGraphEvaluator.evaluate = on_call(3, die, SceneGraphEvaluator.evaluate)
     elif point != "nowhere":
         raise ValueError(point)
 

@@ -19,7 +19,7 @@ NAMES = [f"predicate_{i}" for i in range(26)]
 
 @pytest.fixture(autouse=True)
 def metadata():
-    MetadataCatalog.get(DATASET).set(predicate_classes=NAMES)
+    MetadataCatalog.get(DATASET).set(predicate_classes=NAMES, frame_rule="oed")
     yield
     MetadataCatalog.remove(DATASET)
 
@@ -144,7 +144,7 @@ def _evaluate_shard(rank, frames, folder):
     dist.init_process_group(
         "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2
     )
-    MetadataCatalog.get(DATASET).set(predicate_classes=NAMES)
+    MetadataCatalog.get(DATASET).set(predicate_classes=NAMES, frame_rule="oed")
     evaluator = SceneGraphEvaluator(dataset_name=DATASET, task="sgdet", output_dir=str(folder))
     if rank == 0:
         inputs, outputs = clip(frames)

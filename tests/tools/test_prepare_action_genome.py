@@ -73,7 +73,7 @@ def test_dumps_verifies_and_has_nothing_to_do_the_second_time(root, run):
         folder = root / "frames" / video
         assert sorted(os.listdir(folder)) == [f"{n:06d}.png" for n in numbers]
     assert read_index(read_rgb(root / "frames" / "AAAAA.mp4" / "000040.png")) == 39
-    report = json.loads((root / "frames" / "prepare_report.json").read_text())
+    report = json.loads((root / "prepare_report.json").read_text())
     assert (report["dumped"], report["frames_written"], report["failed"]) == (3, 6, [])
 
     assert verified.returncode == 0, verified.stderr
@@ -93,7 +93,7 @@ def test_everything_missing_is_listed_and_the_rest_is_dumped(root, run):
     status, out, _ = run(root)
     assert status == 1
     assert "3 with missing frames" in out
-    failed = json.loads((root / "frames" / "prepare_report.json").read_text())["failed"]
+    failed = json.loads((root / "prepare_report.json").read_text())["failed"]
     assert [entry["video"] for entry in failed] == list(NUMBERS)
     assert "no video" in failed[0]["reason"]
     assert "not a readable video" in failed[1]["reason"]
@@ -123,7 +123,7 @@ def test_verify_finds_what_is_missing_broken_or_of_another_size(root, run):
     assert "6 annotated frames: 1 missing, 1 unreadable, 3 of another size." in out
     assert "Charades_v1_rgb" in out
     assert "without the video's rotation" in out
-    report = json.loads((frames / "verify_report.json").read_text())
+    report = json.loads((root / "verify_report.json").read_text())
     assert report["missing"] == ["AAAAA.mp4/000002.png"]
     assert [entry["frame"] for entry in report["unreadable"]] == ["AAAAA.mp4/000011.png"]
     assert [entry["size"] for entry in report["wrong_size"]] == [[64, 128], [64, 128], [96, 192]]
@@ -154,7 +154,7 @@ def test_stopped_at_any_moment_it_goes_on_where_it_was(tmp_path, run, stop):
     assert all(len(list(folder.iterdir())) == 2 for folder in frames.glob("V*.mp4"))
     status, _, err = run(tmp_path)
     assert status == 0, err
-    assert sorted(os.listdir(frames)) == sorted([*numbers, "prepare_report.json"])
+    assert sorted(os.listdir(frames)) == sorted(numbers)
     assert all(read_index(read_rgb(frames / v / "000200.png")) == 199 for v in numbers)
 
 

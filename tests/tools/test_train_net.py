@@ -120,10 +120,16 @@ def test_a_checkpoint_of_another_task_is_one_line(config, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("workers", ["0", "1"])
-def test_a_broken_frame_in_the_middle_of_training_is_one_line(config, tmp_path, capsys, workers):
+def test_a_broken_frame_in_the_middle_of_training_is_one_line(config, tmp_path, capfd, workers):
     (tmp_path / "frames" / "A.mp4" / "000015.png").write_bytes(b"\x89PNG broken")
-    error = refused(capsys, "--config-file", config, "DATALOADER.NUM_WORKERS", workers)
-    assert "000015.png cannot be read" in error and "prepare_action_genome.py --verify" in error
+    with pytest.raises(SystemExit) as stop:
+        train_net.main(["--config-file", config, "DATALOADER.NUM_WORKERS", workers])
+    assert stop.value.code == 2
+    output, error = capfd.readouterr()
+    line = error.strip().splitlines()[-1]
+    assert line.startswith("error: frame") and "000015.png cannot be read" in line
+    assert "prepare_action_genome.py --verify" in line
+    assert "Traceback" not in output
     assert "Traceback" in (tmp_path / "output" / "traceback.txt").read_text()
 
 

@@ -32,6 +32,21 @@ def check_datasets(names: Sequence[str], key: str) -> None:
             )
 
 
+def read_datasets(names: Sequence[str]) -> list[list[dict]]:
+    """The dicts of each data set. Every process must call this: one of each machine reads first, so that it alone
+    generates or caches files."""
+    first = comm.get_local_rank() == 0
+    if not first:
+        comm.synchronize()
+    parts = [
+        get_detection_dataset_dicts(name, filter_empty=False, check_consistency=False)
+        for name in names
+    ]
+    if first:
+        comm.synchronize()
+    return parts
+
+
 class VideoIndex:
     """The records of one or more data sets, in memory that all workers share, and where each video begins and ends.
 
@@ -43,11 +58,11 @@ class VideoIndex:
         videos: (V, 2) int64, the first position of each video and the one behind its last.
         video_of: (number of records,) int64, row of ``videos``.
         landscape: (number of records,) bool, wider than high.
-        fingerprint: changes with the frames, their order or their labels, not with the folder they lie in.
+        fingerprint: changes with the frames, their order, boxes or labels, not with the folder they lie in.
     """
 
     def __init__(self, names: Sequence[str]):
-        parts = _read_in_turn(names)
+        parts = read_datasets(names)
         records = [record for part in parts for record in part]
         video_keys = [(i, record["video_id"]) for i, part in enumerate(parts) for record in part]
         starts = [i for i, key in enumerate(video_keys) if i == 0 or key != video_keys[i - 1]]
@@ -167,24 +182,12 @@ def _loader_options(cfg: CfgNode) -> dict:
     }
 
 
-def _read_in_turn(names: Sequence[str]) -> list[list[dict]]:
-    """The dicts of each data set; first in one process of each machine, so that one alone generates or caches files."""
-    first = comm.get_local_rank() == 0
-    if not first:
-        comm.synchronize()
-    parts = [
-        get_detection_dataset_dicts(name, filter_empty=False, check_consistency=False)
-        for name in names
-    ]
-    if first:
-        comm.synchronize()
-    return parts
-
-
 def _fingerprint(records: Sequence[dict]) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for record in records:
         digest.update(record["image_id"].encode())
+        boxes = [annotation["bbox"] for annotation in record["annotations"]]
+        digest.update(np.array(boxes, np.float64).tobytes())
         for field in ("pairs", "attention", "spatial", "contacting"):
             digest.update(np.ascontiguousarray(record[field]).tobytes())
     return digest.hexdigest()

@@ -1,6 +1,8 @@
 """From a command line to processes that train: arguments, device, logging, seeds, and errors in one line."""
 
 import argparse
+import importlib
+import logging
 import os
 import sys
 import traceback
@@ -14,8 +16,14 @@ from detectron2.utils import comm
 from detectron2.utils.file_io import PathManager
 from detectron2.utils.logger import setup_logger
 
+from vost_sgg.data.mapper import FrameError
+
 # Exit status of a command that its user can put right.
 USER_ERROR = 2
+# What bad input raises while a run is being set up.
+SETUP_ERRORS = (KeyError, ValueError, OSError, ImportError)
+# What may go wrong in the middle of a training without a bug.
+TRAINING_ERRORS = (FrameError, FloatingPointError)
 
 
 @contextmanager
@@ -66,11 +74,47 @@ def with_available_device(cfg: CfgNode, num_gpus: int) -> tuple[CfgNode, str]:
     return changed, f"{reason}: running on the CPU (MODEL.DEVICE was {cfg.MODEL.DEVICE})"
 
 
+def import_parts(cfg: CfgNode) -> None:
+    """Imports the modules of ``cfg.IMPORTS``, which register parts of the user's own; also from the working directory.
+
+    Raises:
+        ImportError: there is no such module; the message names the key.
+    """
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    for module in cfg.IMPORTS:
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+                raise  # the module is there, and imports something that is not
+            raise ImportError(
+                f"IMPORTS: there is no module {module} in {os.getcwd()} or among the installed packages"
+            ) from None
+
+
 def setup(cfg: CfgNode, args: argparse.Namespace) -> None:
-    """detectron2's ``default_setup`` (log of the environment and config, copy of the config, seeds), and this
-    library's log beside it in ``OUTPUT_DIR/log.txt``."""
+    """detectron2's ``default_setup``: logging, a copy of the config, seeds.
+
+    The environment and the whole config, hundreds of lines, and the tracebacks of ``TRAINING_ERRORS`` go to
+    ``OUTPUT_DIR/log.txt`` and not to the screen.
+    """
+    rank = comm.get_rank()
+    logger = setup_logger(cfg.OUTPUT_DIR, distributed_rank=rank)
+    setup_logger(cfg.OUTPUT_DIR, distributed_rank=rank, name="vost_sgg")
+    screens = [handler for handler in logger.handlers if handler.stream is sys.stdout]
+    for screen in screens:
+        screen.setLevel(logging.WARNING)
+        screen.addFilter(_is_no_training_error)
     default_setup(cfg, args)
-    setup_logger(cfg.OUTPUT_DIR, distributed_rank=comm.get_rank(), name="vost_sgg")
+    for screen in screens:
+        screen.setLevel(logging.DEBUG)
+    logger.info(f"environment, arguments and config: {cfg.OUTPUT_DIR}/log.txt and config.yaml")
+
+
+def _is_no_training_error(record: logging.LogRecord) -> bool:
+    """False for detectron2's traceback of an error that :func:`user_errors` says in one line."""
+    return not (record.exc_info and isinstance(record.exc_info[1], TRAINING_ERRORS))
 
 
 def launch_processes(main: Callable, cfg: CfgNode, args: argparse.Namespace) -> None:

@@ -7,7 +7,6 @@ from itertools import chain
 
 import torch
 from detectron2.config import CfgNode
-from detectron2.data import DatasetCatalog
 from detectron2.engine import DefaultTrainer, HookBase, TrainerBase, hooks
 from detectron2.engine.defaults import create_ddp_model
 from detectron2.evaluation import DatasetEvaluator
@@ -18,7 +17,12 @@ from torch.utils.data import DataLoader
 
 import vost_sgg.modeling  # noqa: F401  registers the meta-architecture and its parts
 from vost_sgg.data.frames import frame_ground_truth
-from vost_sgg.data.loaders import build_test_loader, build_train_loader, check_datasets
+from vost_sgg.data.loaders import (
+    build_test_loader,
+    build_train_loader,
+    check_datasets,
+    read_datasets,
+)
 from vost_sgg.engine.accumulation import AccumulationTrainer
 from vost_sgg.engine.checkpointer import SGGCheckpointer
 from vost_sgg.engine.class_embeddings import fill_class_embeddings
@@ -47,7 +51,8 @@ class SGGTrainer(DefaultTrainer):
     def __init__(self, cfg: CfgNode):
         TrainerBase.__init__(self)
         cfg = self.auto_scale_workers(cfg, comm.get_world_size())
-        _check_evaluation(cfg)
+        # First of all: a misspelt name must not be found at the end of the first epoch.
+        self._evaluators = self.build_evaluators(cfg)
         model = self.build_model(cfg)
         optimizer = self.build_optimizer(cfg, model)
         data_loader = self.build_train_loader(cfg)
@@ -126,7 +131,7 @@ class SGGTrainer(DefaultTrainer):
     def evaluate(self) -> Mapping:
         """Evaluates the present weights on every test set; draws of the evaluation do not change the training."""
         with preserved_random_state():
-            self._last_eval_results = self.test(self.cfg, self.bare_model)
+            self._last_eval_results = self.test(self.cfg, self.bare_model, self._evaluators)
         return self._last_eval_results
 
     def check_finite(self) -> None:
@@ -159,11 +164,19 @@ class SGGTrainer(DefaultTrainer):
         return build_test_loader(cfg, dataset_name)
 
     @classmethod
+    def build_evaluators(cls, cfg: CfgNode) -> list[DatasetEvaluator]:
+        """One evaluator a test set."""
+        if cfg.DATASETS.TEST:
+            check_datasets(cfg.DATASETS.TEST, "DATASETS.TEST")
+        return [cls.build_evaluator(cfg, name) for name in cfg.DATASETS.TEST]
+
+    @classmethod
     def build_evaluator(cls, cfg: CfgNode, dataset_name: str) -> DatasetEvaluator:
         """The registered evaluator; in PredCLS with the frequency baseline of the training sets."""
         baseline = None
         if cfg.MODEL.TASK == "predcls" and cfg.DATASETS.TRAIN:
-            records = chain.from_iterable(DatasetCatalog.get(name) for name in cfg.DATASETS.TRAIN)
+            check_datasets(cfg.DATASETS.TRAIN, "DATASETS.TRAIN")
+            records = chain.from_iterable(read_datasets(cfg.DATASETS.TRAIN))
             baseline = FrequencyBaseline(map(frame_ground_truth, records))
         return EVALUATOR.build(cfg, dataset_name=dataset_name, baseline=baseline)
 
@@ -187,14 +200,6 @@ def load_for_evaluation(cfg: CfgNode, *, resume: bool = False) -> nn.Module:
         )
     checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=resume)
     return checkpointer.model
-
-
-def _check_evaluation(cfg: CfgNode) -> None:
-    """Raises now what the first evaluation would raise after an epoch of training."""
-    if cfg.DATASETS.TEST:
-        check_datasets(cfg.DATASETS.TEST, "DATASETS.TEST")
-    for name in cfg.DATASETS.TEST:
-        EVALUATOR.build(cfg, dataset_name=name, baseline=None)
 
 
 def _distributed(model: nn.Module) -> nn.Module:

@@ -25,12 +25,12 @@ class SceneGraphEvaluator(DatasetEvaluator):
     """R@K and mR@K over a data set: a table in the log, the numbers for detectron2, a JSON file.
 
     Args:
-        dataset_name: name in detectron2's catalogs; its metadata gives ``predicate_classes``.
+        dataset_name: name in detectron2's catalogs; its metadata gives ``predicate_classes`` and, for the header,
+            ``frame_rule``.
         task: ``predcls``, ``sgcls`` or ``sgdet``.
         protocol, constraints, nms, iou: see ``SceneGraphRecall``.
         method: name of the model's row in the table.
         baseline: a ``FrequencyBaseline``, scored on the same frames in the same pass (PredCLS only).
-        frame_rule: the rule that chose the data set's frames, for the header.
         output_dir: where ``scene_graph_recall_<dataset_name>.json`` is written; None writes none.
 
     Raises:
@@ -49,7 +49,6 @@ class SceneGraphEvaluator(DatasetEvaluator):
         iou: str | None = None,
         method: str = "model",
         baseline: FrequencyBaseline | None = None,
-        frame_rule: str = "unknown",
         output_dir: str | None = None,
     ):
         if baseline is not None and task != "predcls":
@@ -66,7 +65,6 @@ class SceneGraphEvaluator(DatasetEvaluator):
         }
         self._method = method
         self._baseline = baseline
-        self._frame_rule = frame_rule
         self._output_dir = output_dir
         self._logger = logging.getLogger(__name__)
         self.reset()
@@ -78,7 +76,6 @@ class SceneGraphEvaluator(DatasetEvaluator):
         *,
         dataset_name: str,
         baseline: FrequencyBaseline | None = None,
-        method: str | None = None,
     ):
         return {
             "dataset_name": dataset_name,
@@ -86,9 +83,8 @@ class SceneGraphEvaluator(DatasetEvaluator):
             "protocol": cfg.MODEL.EVALUATOR.PROTOCOL,
             "constraints": cfg.MODEL.EVALUATOR.CONSTRAINTS,
             "nms": cfg.MODEL.EVALUATOR.NMS or None,
-            "method": method or cfg.MODEL.META_ARCHITECTURE,
+            "method": cfg.MODEL.EVALUATOR.METHOD or cfg.MODEL.META_ARCHITECTURE,
             "baseline": baseline,
-            "frame_rule": cfg.DATASETS.FRAME_RULE,
             "output_dir": cfg.OUTPUT_DIR,
         }
 
@@ -156,8 +152,9 @@ class SceneGraphEvaluator(DatasetEvaluator):
         return total
 
     def _report(self, recalls: dict[str, SceneGraphRecall]) -> None:
-        names = MetadataCatalog.get(self._dataset_name).predicate_classes
-        header = recall_header(recalls[self._method], self._dataset_name, names, self._frame_rule)
+        metadata = MetadataCatalog.get(self._dataset_name)
+        names, frame_rule = metadata.predicate_classes, metadata.get("frame_rule", "unknown")
+        header = recall_header(recalls[self._method], self._dataset_name, names, frame_rule)
         table = recall_table({name: recall.compute() for name, recall in recalls.items()})
         self._logger.info(f"Scene graph recall\n{header}\n{table}")
         if self._output_dir is None:
@@ -165,7 +162,7 @@ class SceneGraphEvaluator(DatasetEvaluator):
         PathManager.mkdirs(self._output_dir)
         path = os.path.join(self._output_dir, f"scene_graph_recall_{self._dataset_name}.json")
         document = results_document(
-            recalls, dataset=self._dataset_name, frame_rule=self._frame_rule, predicate_names=names
+            recalls, dataset=self._dataset_name, frame_rule=frame_rule, predicate_names=names
         )
         write_results(document, path)
         self._logger.info(f"Scene graph recall written to {path}")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from vost_sgg.evaluation.triplets import GROUP_SIZES, NUM_PREDICATES, annotated_slots
+from vost_sgg.evaluation.slots import GROUP_SIZES, NUM_PREDICATES, annotated_slots
 from vost_sgg.structures import FrameGroundTruth, FramePrediction
 
 

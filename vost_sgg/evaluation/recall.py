@@ -6,15 +6,9 @@ import numpy as np
 
 from vost_sgg.evaluation.matching import first_hits, ranked, without_duplicates
 from vost_sgg.evaluation.protocols import RANKS, Protocol
+from vost_sgg.evaluation.slots import NUM_PREDICATES, PairSlots, annotated_slots, predicted_slots
 from vost_sgg.evaluation.tally import Tally
-from vost_sgg.evaluation.triplets import (
-    NUM_PREDICATES,
-    PairSlots,
-    annotated_slots,
-    annotated_triplets,
-    candidate_triplets,
-    predicted_slots,
-)
+from vost_sgg.evaluation.triplets import annotated_triplets, candidate_triplets
 from vost_sgg.structures import FrameGroundTruth, FramePrediction
 
 # Frames that are scored together: enough to spread numpy's cost a call, few enough for some 10 MB. NMS compares each

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from detectron2.utils.file_io import PathManager
 
 from vost_sgg.evaluation.recall import SceneGraphRecall
-from vost_sgg.evaluation.triplets import NUM_PREDICATES
+from vost_sgg.evaluation.slots import NUM_PREDICATES
 
 FORMAT_VERSION = 1
 

@@ -6,7 +6,8 @@ from tabulate import tabulate
 
 from vost_sgg.evaluation.protocols import CONSTRAINTS
 from vost_sgg.evaluation.recall import SceneGraphRecall
-from vost_sgg.evaluation.triplets import NUM_PREDICATES, SEMI_THRESHOLD
+from vost_sgg.evaluation.slots import NUM_PREDICATES
+from vost_sgg.evaluation.triplets import SEMI_THRESHOLD
 
 TABLE_RANKS = (10, 20, 50)
 
@@ -19,7 +20,7 @@ def recall_header(
     Args:
         dataset: name of the data set in detectron2's catalogs.
         predicate_names: 26 names, to list those that are never annotated.
-        frame_rule: the rule that chose the data set's frames (``DATASETS.FRAME_RULE``).
+        frame_rule: the rule that chose the data set's frames (its metadata's ``frame_rule``).
     """
     absent = absent_predicates(recall, predicate_names)
     lines = [

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from vost_sgg.evaluation.protocols import RANKS
-from vost_sgg.evaluation.triplets import NUM_PREDICATES
+from vost_sgg.evaluation.slots import NUM_PREDICATES
 
 # The column, behind the 26 predicates, in which all triplets of a frame are counted together.
 _ALL = NUM_PREDICATES

@@ -1,5 +1,6 @@
 """The scene graph itself: the person on the left, the objects on the right, a labelled edge for each group between."""
 
+import re
 from textwrap import wrap
 
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
@@ -51,7 +52,8 @@ def _ordered(edges: list[Edge], side: str) -> list[int]:
 
 
 def _text(edge: Edge) -> str:
-    return "\n".join(wrap(edge.label, CHARACTERS))
+    """The label in lines that break between predicates only."""
+    return "\n".join(wrap(re.sub("(?<!,) ", "\N{NO-BREAK SPACE}", edge.label), CHARACTERS))
 
 
 def _slot(edge: Edge) -> float:

@@ -2,6 +2,8 @@
 
 import argparse
 
+from vost_sgg.data.sample.generate import ensure_sample
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m vost_sgg.data.sample", description=__doc__)
@@ -14,8 +16,6 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the generator (default 0)")
     arguments = parser.parse_args()
-
-    from vost_sgg.data.sample.generate import ensure_sample
 
     ensure_sample(arguments.root, arguments.videos, arguments.seed)
     print(f"{arguments.root} holds the sample data set of {arguments.videos} videos")

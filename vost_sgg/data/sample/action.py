@@ -6,8 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from vost_sgg.data.sample.figure import Figure
-from vost_sgg.data.sample.layout import TALL_IN_HAND, Layout, Prop
+from vost_sgg.data.sample.layout import Layout
+from vost_sgg.data.sample.room import Prop
+from vost_sgg.data.sample.scripts import IN_HAND
 
+_TALL = frozenset({"broom", "vacuum"})  # stands on the floor while it is held
 _BIG = 0.23  # an object wider than this (in body heights) is held with both hands
 
 
@@ -52,7 +55,7 @@ def _hold(layout: Layout, prop: Prop, figure: Figure, frame: int) -> Placement:
     if figure.lying:
         centre = figure.neck + np.array([layout.side * 0.10, -0.23 + bob]) * h
         return Placement(centre, hands=(centre + np.array([0, 0.3 * prop.size[1]]),))
-    if prop.name in TALL_IN_HAND:
+    if prop.name in _TALL:
         swing = 0.05 * math.sin(0.5 * frame + layout.phase)
         centre = np.array(
             [figure.hip[0] + layout.side * (0.27 + swing) * h, layout.foot[1] - prop.size[1] / 2]
@@ -61,8 +64,14 @@ def _hold(layout: Layout, prop: Prop, figure: Figure, frame: int) -> Placement:
             [layout.side * 0.22 * prop.size[0] * (prop.name == "vacuum"), -0.42 * prop.size[1]]
         )
         return Placement(centre, hands=(grip, grip + np.array([0, 0.08 * h])))
-    centre = _ahead(layout, figure, 0.23, 0.16 + bob)
-    if prop.size[0] > _BIG * h:
+    first = next((p for p in layout.props if p.role and p.role.action in IN_HAND), prop)
+    # What the other hand holds hangs at the hip.
+    centre = (
+        _ahead(layout, figure, 0.23, 0.16 + bob)
+        if prop is first
+        else _ahead(layout, figure, 0.05, 0.36 + bob)
+    )
+    if prop.size[0] > _BIG * h and prop is first:
         edge = np.array([0.40 * prop.size[0], 0.22 * prop.size[1]])
         return Placement(centre, hands=(centre - edge * [1, -1], centre + edge))
     return Placement(
@@ -167,6 +176,7 @@ def _cover(layout: Layout, prop: Prop, figure: Figure, frame: int) -> Placement:
 
 
 _ACTIONS = {
-    "hold": _hold, "carry": _carry, "drink": _to_mouth, "eat": _to_mouth, "write": _write, "touch": _touch, "lean": _touch,
-    "wipe": _wipe, "cloth": _cloth, "twist": _twist, "push": _push, "wear": _worn, "back": _on_back, "cover": _cover,
+    "hold": _hold, "carry": _carry, "drink": _to_mouth, "eat": _to_mouth, "write": _write, "touch": _touch,
+    "lean": _touch, "wipe": _wipe, "cloth": _cloth, "twist": _twist, "push": _push, "wear": _worn, "back": _on_back,
+    "cover": _cover,
 }  # fmt: skip

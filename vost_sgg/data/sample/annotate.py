@@ -9,7 +9,7 @@ from vost_sgg.data.sample.play import FrameState, Play
 from vost_sgg.data.sample.relations import attention, contacting, spatial
 from vost_sgg.data.sample.scripts import FRAMES
 
-_OMITTED = 0.10  # share of entries that the annotators of AG could not see, beside what is truly out of view
+_OMITTED = 0.14  # share of entries that the annotators of AG could not see, beside what is truly out of view
 _UNDETECTED = 0.105  # share of frames whose person the detector misses; more when the camera shakes
 _WRONG_FIRST = 0.06  # share of frames with two persons whose first row is not the actor
 _JITTER = 0.015  # of annotators and of the detector, in units of the box's sides
@@ -26,7 +26,7 @@ class VideoRecords:
 
 def draw_keyframes(rng: np.random.Generator) -> list[int]:
     """Frame numbers from 0: five uniform samples in each of a few overlapping intervals, as AG samples actions."""
-    wanted = int(np.clip(rng.poisson(10), 4, 16))
+    wanted = int(np.clip(rng.poisson(8), 4, 16))
     keyframes: set[int] = set()
     while len(keyframes) < wanted:
         start, length = rng.uniform(0, 0.6) * FRAMES, rng.uniform(0.3, 0.9) * FRAMES
@@ -64,8 +64,10 @@ def annotate(
 def _object_entry(play: Play, state: FrameState, index: int, tag: str, split: str, rng) -> dict:
     thing = state.things[index]
     box = _visible_box(state, index, play.layout.size, rng)
-    entry = {"class": thing.prop.name, "bbox": None, "attention_relationship": None, "spatial_relationship": None,
-             "contacting_relationship": None, "metadata": {"tag": tag, "set": split}, "visible": box is not None}  # fmt: skip
+    entry = {
+        "class": thing.prop.name, "bbox": None, "attention_relationship": None, "spatial_relationship": None,
+        "contacting_relationship": None, "metadata": {"tag": tag, "set": split}, "visible": box is not None,
+    }  # fmt: skip
     if box is not None:
         x0, y0, x1, y1 = (float(v) for v in box)
         entry["bbox"] = (x0, y0, x1 - x0, y1 - y0)
@@ -78,7 +80,7 @@ def _object_entry(play: Play, state: FrameState, index: int, tag: str, split: st
 def _visible_box(state: FrameState, index: int, size: tuple[int, int], rng) -> np.ndarray | None:
     """The box as annotated, xyxy inside the frame; None for what is out of view or was not seen."""
     thing = state.things[index]
-    whole = np.array([0, state.horizon, *size]) if thing.prop.name == "floor" else thing.box()
+    whole = thing.box()
     omitted, box = rng.random() < _OMITTED, _jittered(whole, size, rng)
     sides = box[2:] - box[:2]
     shown = sides.prod() / max((whole[2:] - whole[:2]).prod(), 1e-6)

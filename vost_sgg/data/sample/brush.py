@@ -1,7 +1,8 @@
 """Drawing in unit coordinates onto a transparent sprite."""
 
 import colorsys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -42,7 +43,7 @@ class Palette:
 
 
 class Brush:
-    """Draws onto an RGBA image of ``width`` x ``height`` pixels; (0, 0) is its top left, (1, 1) its bottom right corner.
+    """Draws onto an RGBA image of ``width`` x ``height`` pixels, from (0, 0) at the top left to (1, 1).
 
     The image is premultiplied: an antialiased edge over transparent black is exactly that.
     """
@@ -90,3 +91,24 @@ class Brush:
         colour = np.minimum(self.image[..., :3] * (light * grain), alpha[..., None])
         outline = cv2.dilate(alpha, np.ones((3, 3), np.uint8)).astype(np.float32) * 0.75
         return np.dstack([colour, np.maximum(alpha, outline)]).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Sprite:
+    """How a class is drawn. ``size``: width and height in units of the person's height."""
+
+    draw: Callable[[Brush, Palette], None]
+    size: tuple[float, float]
+
+
+class SpriteTable(dict[str, Sprite]):
+    """Sprites by class. A drawing touches all four sides of its unit square, for that square is the object's box."""
+
+    def sprite(self, name: str, width: float, height: float):
+        """Registers the decorated drawing function for class ``name``."""
+
+        def register(draw):
+            self[name] = Sprite(draw, (width, height))
+            return draw
+
+        return register

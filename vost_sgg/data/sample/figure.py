@@ -80,7 +80,7 @@ class Figure:
         return np.concatenate([np.min(low, 0), np.max(high, 0)])
 
     def coco_keypoints(self) -> np.ndarray:
-        """(17, 2) nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles; left before right, as COCO orders them."""
+        """(17, 2) in COCO's order: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles."""
         h, side = self.height, np.array([0.05 * self.height, 0])
         face = self.head + np.array([self.direction * 0.08 * h, 0])
         head = [

@@ -1,10 +1,11 @@
-"""Sprites of what stands in a room or hangs on its wall. Seats and beds face right: their back or head is on the left."""
+"""Sprites of what stands in a room or hangs on its wall. Seats face right: their back is on the left."""
 
-from vost_sgg.data.sample.brush import DARK, WHITE, shade
-from vost_sgg.data.sample.sprites import sprite
+from vost_sgg.data.sample.brush import DARK, WHITE, SpriteTable, shade
+
+FURNITURE = SpriteTable()
 
 
-@sprite("bed", 1.30, 0.42)
+@FURNITURE.sprite("bed", 1.30, 0.42)
 def bed(b, p):
     b.rect(0.0, 0.0, 0.05, 1.0, p.wood)
     b.rect(0.95, 0.30, 1.0, 1.0, p.wood)
@@ -15,7 +16,7 @@ def bed(b, p):
     b.fill([(0.06, 0.26), (0.24, 0.22), (0.27, 0.42), (0.07, 0.44)], shade(WHITE, 0.93))
 
 
-@sprite("chair", 0.34, 0.56)
+@FURNITURE.sprite("chair", 0.34, 0.56)
 def chair(b, p):
     b.fill([(0.0, 0.0), (0.16, 0.0), (0.22, 0.56), (0.06, 0.56)], p.wood)
     b.fill([(0.16, 0.05), (0.22, 0.05), (0.26, 0.45), (0.20, 0.45)], p.main)
@@ -26,7 +27,7 @@ def chair(b, p):
     b.rect(0.20, 0.76, 0.84, 0.81, shade(p.wood, 0.75))
 
 
-@sprite("closet/cabinet", 0.50, 0.98)
+@FURNITURE.sprite("closet/cabinet", 0.50, 0.98)
 def closet(b, p):
     b.rect(0.0, 0.0, 1.0, 0.96, p.wood)
     b.rect(0.0, 0.0, 1.0, 0.05, shade(p.wood, 1.25))
@@ -40,7 +41,7 @@ def closet(b, p):
     b.rect(0.86, 0.96, 0.96, 1.0, DARK)
 
 
-@sprite("door", 0.44, 1.06)
+@FURNITURE.sprite("door", 0.44, 1.06)
 def door(b, p):
     b.rect(0.0, 0.0, 1.0, 1.0, shade(WHITE, 0.85))
     b.rect(0.08, 0.04, 0.92, 1.0, p.main)
@@ -50,7 +51,7 @@ def door(b, p):
     b.ellipse(0.84, 0.51, 0.07, 0.03, (232, 196, 70))
 
 
-@sprite("doorknob", 0.17, 0.20)
+@FURNITURE.sprite("doorknob", 0.17, 0.20)
 def doorknob(b, p):
     b.ellipse(0.5, 0.5, 0.5, 0.5, p.metal)
     b.ellipse(0.5, 0.5, 0.36, 0.36, (226, 178, 52))
@@ -58,7 +59,7 @@ def doorknob(b, p):
     b.ellipse(0.36, 0.32, 0.08, 0.08, WHITE)
 
 
-@sprite("doorway", 0.54, 1.10)
+@FURNITURE.sprite("doorway", 0.54, 1.10)
 def doorway(b, p):
     b.rect(0.0, 0.0, 1.0, 1.0, p.wood)
     b.rect(0.11, 0.05, 0.89, 1.0, (34, 32, 38))
@@ -66,7 +67,7 @@ def doorway(b, p):
     b.rect(0.32, 0.20, 0.68, 0.74, (58, 56, 64))
 
 
-@sprite("light", 0.24, 0.26)
+@FURNITURE.sprite("light", 0.24, 0.26)
 def light(b, p):
     b.rect(0.48, 0.0, 0.52, 0.36, DARK)
     b.ellipse(0.5, 0.78, 0.18, 0.22, (255, 246, 176))
@@ -74,7 +75,7 @@ def light(b, p):
     b.rect(0.0, 0.70, 1.0, 0.78, shade(p.main, 1.35))
 
 
-@sprite("mirror", 0.26, 0.40)
+@FURNITURE.sprite("mirror", 0.26, 0.40)
 def mirror(b, p):
     b.ellipse(0.5, 0.5, 0.5, 0.5, (206, 164, 66))
     b.ellipse(0.5, 0.5, 0.40, 0.43, (196, 222, 236))
@@ -82,7 +83,7 @@ def mirror(b, p):
     b.line([(0.44, 0.74), (0.70, 0.42)], WHITE, 0.05)
 
 
-@sprite("picture", 0.36, 0.28)
+@FURNITURE.sprite("picture", 0.36, 0.28)
 def picture(b, p):
     b.rect(0.0, 0.0, 1.0, 1.0, p.wood)
     b.rect(0.08, 0.10, 0.92, 0.90, (158, 206, 240))
@@ -90,7 +91,7 @@ def picture(b, p):
     b.ellipse(0.76, 0.28, 0.08, 0.10, (252, 216, 66))
 
 
-@sprite("refrigerator", 0.42, 0.96)
+@FURNITURE.sprite("refrigerator", 0.42, 0.96)
 def refrigerator(b, p):
     body = p.hsv((0.5, 0.62), (0.0, 0.10), (0.78, 0.95))
     b.rect(0.0, 0.0, 1.0, 1.0, body)
@@ -103,7 +104,7 @@ def refrigerator(b, p):
     b.rect(0.0, 0.96, 1.0, 1.0, DARK)
 
 
-@sprite("shelf", 0.46, 0.84)
+@FURNITURE.sprite("shelf", 0.46, 0.84)
 def shelf(b, p):
     b.rect(0.0, 0.0, 1.0, 1.0, p.wood)
     for row in range(4):
@@ -116,7 +117,7 @@ def shelf(b, p):
             x += width
 
 
-@sprite("sofa/couch", 0.98, 0.50)
+@FURNITURE.sprite("sofa/couch", 0.98, 0.50)
 def sofa(b, p):
     b.rect(0.06, 0.0, 0.94, 0.60, shade(p.main, 0.82))
     b.line([(0.5, 0.02), (0.5, 0.50)], shade(p.main, 0.6), 0.015)
@@ -130,7 +131,7 @@ def sofa(b, p):
     b.rect(0.88, 0.92, 0.95, 1.0, DARK)
 
 
-@sprite("table", 0.66, 0.40)
+@FURNITURE.sprite("table", 0.66, 0.40)
 def table(b, p):
     for x in (0.04, 0.88):
         b.rect(x, 0.16, x + 0.08, 1.0, shade(p.wood, 0.85))
@@ -138,7 +139,7 @@ def table(b, p):
     b.rect(0.0, 0.0, 1.0, 0.17, shade(p.wood, 1.25))
 
 
-@sprite("television", 0.52, 0.36)
+@FURNITURE.sprite("television", 0.52, 0.36)
 def television(b, p):
     b.rect(0.44, 0.84, 0.56, 0.96, DARK)
     b.rect(0.26, 0.94, 0.74, 1.0, DARK)
@@ -148,7 +149,7 @@ def television(b, p):
     b.ellipse(0.70, 0.36, 0.14, 0.18, p.second)
 
 
-@sprite("vacuum", 0.40, 0.56)
+@FURNITURE.sprite("vacuum", 0.40, 0.56)
 def vacuum(b, p):
     b.line([(0.30, 0.72), (0.50, 0.50), (0.74, 0.04)], (70, 70, 78), 0.07)
     b.line([(0.74, 0.04), (0.90, 0.92)], p.metal, 0.07)
@@ -159,7 +160,7 @@ def vacuum(b, p):
     b.ellipse(0.42, 0.92, 0.09, 0.08, DARK)
 
 
-@sprite("window", 0.46, 0.46)
+@FURNITURE.sprite("window", 0.46, 0.46)
 def window(b, p):
     b.rect(0.0, 0.0, 1.0, 1.0, WHITE)
     b.rect(0.08, 0.08, 0.92, 0.92, (142, 202, 244))
@@ -169,7 +170,7 @@ def window(b, p):
     b.rect(0.06, 0.46, 0.94, 0.53, WHITE)
 
 
-@sprite("pedestal", 0.24, 0.36)
+@FURNITURE.sprite("pedestal", 0.24, 0.36)
 def pedestal(b, p):
     """What a small thing stands on. No class of the data set."""
     stone = p.hsv((0.0, 1.0), (0.0, 0.08), (0.52, 0.72))

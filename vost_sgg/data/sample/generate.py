@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import pickle
 import shutil
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import cv2
@@ -16,7 +17,7 @@ from vost_sgg.data.sample.video import SampleVideo
 from vost_sgg.data.vocabulary import OBJECT_CLASSES, PREDICATE_CLASSES, spelling
 
 # Raise it whenever another generator would draw or annotate another data set: existing ones are then rebuilt.
-VERSION = 1
+VERSION = 3
 MANIFEST = "MANIFEST.json"
 _TEXTS = ("frame_list.txt", "object_classes.txt", "relationship_classes.txt")
 _PICKLES = ("person_bbox.pkl", "object_bbox_and_relationship.pkl")
@@ -99,16 +100,14 @@ def _generate(root: str, wanted: dict) -> None:
     for folder in ("annotations", "videos", "frames"):
         os.makedirs(os.path.join(partial_root, folder))
     videos = [SampleVideo(wanted["seed"], index) for index in range(wanted["videos"])]
-    # Workers draw; this process annotates meanwhile, alone, so that the pickles do not depend on who drew what.
-    with multiprocessing.get_context("fork").Pool(
-        _PROCESSES, initializer=cv2.setNumThreads, initargs=(1,)
-    ) as pool:
-        drawn = pool.imap_unordered(partial(_draw, partial_root), videos, chunksize=4)
-        _write_annotations(os.path.join(partial_root, "annotations"), videos)
-        for _ in tqdm(
-            drawn, total=len(videos), desc=f"generating {os.path.basename(root)}", unit="video"
-        ):
-            pass
+    # This process annotates and its workers draw: so the pickles do not depend on who drew what.
+    _write_annotations(os.path.join(partial_root, "annotations"), videos)
+    context = multiprocessing.get_context(
+        "fork"
+    )  # as data loaders: needs no guard in the user's script
+    with ProcessPoolExecutor(_PROCESSES, context, cv2.setNumThreads, (1,)) as pool:
+        drawn = pool.map(partial(_draw, partial_root), videos, chunksize=4)
+        list(tqdm(drawn, total=len(videos), desc=f"generating {root}", unit="video"))
     manifest = wanted | {"sizes": _measure(partial_root)}
     with open(os.path.join(partial_root, MANIFEST), "w") as file:
         json.dump(manifest, file, indent=2)

@@ -1,10 +1,11 @@
 """Sprites of what a hand can take, and of what is worn. Sizes are generous: a face is 30 pixels wide."""
 
-from vost_sgg.data.sample.brush import DARK, WHITE, shade
-from vost_sgg.data.sample.sprites import sprite
+from vost_sgg.data.sample.brush import DARK, WHITE, SpriteTable, shade
+
+HANDHELD = SpriteTable()
 
 
-@sprite("bag", 0.24, 0.27)
+@HANDHELD.sprite("bag", 0.24, 0.27)
 def bag(b, p):
     b.ellipse(0.5, 0.34, 0.28, 0.30, shade(p.main, 0.55), width=0.09, arc=(180, 360))
     b.fill([(0.10, 0.30), (0.90, 0.30), (1.0, 1.0), (0.0, 1.0)], p.main)
@@ -12,7 +13,7 @@ def bag(b, p):
     b.rect(0.42, 0.50, 0.58, 0.68, (226, 190, 80))
 
 
-@sprite("blanket", 0.42, 0.34)
+@HANDHELD.sprite("blanket", 0.42, 0.34)
 def blanket(b, p):
     b.fill(
         [
@@ -32,7 +33,7 @@ def blanket(b, p):
         b.line([(0.0, i / 5), (1.0, i / 5)], shade(p.main, 1.4), 0.035)
 
 
-@sprite("book", 0.22, 0.17)
+@HANDHELD.sprite("book", 0.22, 0.17)
 def book(b, p):
     b.fill([(0.0, 0.0), (0.5, 0.14), (1.0, 0.0), (1.0, 0.88), (0.5, 1.0), (0.0, 0.88)], p.main)
     b.fill([(0.06, 0.05), (0.48, 0.17), (0.48, 0.92), (0.06, 0.80)], WHITE)
@@ -42,7 +43,7 @@ def book(b, p):
         b.line([(0.88, y), (0.58, y + 0.08)], (120, 120, 130), 0.03)
 
 
-@sprite("box", 0.27, 0.24)
+@HANDHELD.sprite("box", 0.27, 0.24)
 def box(b, p):
     card = p.hsv((0.07, 0.10), (0.40, 0.60), (0.62, 0.82))
     b.fill([(0.0, 0.20), (0.60, 0.32), (0.60, 1.0), (0.0, 0.84)], card)
@@ -51,7 +52,7 @@ def box(b, p):
     b.fill([(0.24, 0.25), (0.36, 0.27), (0.36, 0.94), (0.24, 0.91)], (226, 214, 176))
 
 
-@sprite("broom", 0.18, 0.66)
+@HANDHELD.sprite("broom", 0.18, 0.66)
 def broom(b, p):
     straw = p.hsv((0.11, 0.15), (0.60, 0.80), (0.70, 0.90))
     b.rect(0.44, 0.0, 0.56, 0.74, p.wood)
@@ -61,7 +62,7 @@ def broom(b, p):
         b.line([(0.5, 0.76), (x, 0.99)], shade(straw, 0.65), 0.02)
 
 
-@sprite("clothes", 0.27, 0.28)
+@HANDHELD.sprite("clothes", 0.27, 0.28)
 def clothes(b, p):
     b.fill([(0.28, 0.0), (0.72, 0.0), (1.0, 0.28), (0.84, 0.48), (0.76, 0.38), (0.76, 1.0), (0.24, 1.0), (0.24, 0.38),
             (0.16, 0.48), (0.0, 0.28)], p.main)  # fmt: skip
@@ -71,7 +72,7 @@ def clothes(b, p):
     b.line([(0.76, 0.40), (0.70, 0.22)], shade(p.main, 0.6), 0.03)
 
 
-@sprite("cup/glass/bottle", 0.16, 0.17)
+@HANDHELD.sprite("cup/glass/bottle", 0.16, 0.17)
 def cup(b, p):
     b.ellipse(0.76, 0.52, 0.20, 0.24, shade(p.main, 0.8), width=0.13, arc=(-100, 100))
     b.fill([(0.0, 0.10), (0.76, 0.10), (0.66, 1.0), (0.10, 1.0)], p.main)
@@ -80,14 +81,14 @@ def cup(b, p):
     b.rect(0.08, 0.50, 0.70, 0.64, WHITE)
 
 
-@sprite("dish", 0.25, 0.14)
+@HANDHELD.sprite("dish", 0.25, 0.14)
 def dish(b, p):
     b.ellipse(0.5, 0.5, 0.5, 0.5, WHITE)
     b.ellipse(0.5, 0.5, 0.42, 0.40, p.main, width=0.05)
     b.ellipse(0.5, 0.54, 0.28, 0.26, shade(WHITE, 0.78))
 
 
-@sprite("food", 0.16, 0.17)
+@HANDHELD.sprite("food", 0.16, 0.17)
 def food(b, p):
     b.ellipse(0.5, 0.60, 0.50, 0.40, p.hsv((0.97, 1.03), (0.75, 0.90), (0.75, 0.92)))
     b.ellipse(0.34, 0.50, 0.10, 0.12, (250, 186, 170))
@@ -95,7 +96,7 @@ def food(b, p):
     b.fill([(0.56, 0.18), (0.92, 0.02), (0.76, 0.28)], (74, 160, 62))
 
 
-@sprite("groceries", 0.26, 0.32)
+@HANDHELD.sprite("groceries", 0.26, 0.32)
 def groceries(b, p):
     paper = (206, 172, 122)
     b.fill([(0.62, 0.44), (0.78, 0.0), (0.94, 0.04), (0.84, 0.44)], (230, 196, 112))
@@ -118,7 +119,7 @@ def groceries(b, p):
     b.line([(0.3, 0.48), (0.32, 0.96)], shade(paper, 0.8), 0.03)
 
 
-@sprite("laptop", 0.30, 0.24)
+@HANDHELD.sprite("laptop", 0.30, 0.24)
 def laptop(b, p):
     b.fill([(0.14, 0.0), (0.86, 0.0), (0.90, 0.66), (0.10, 0.66)], DARK)
     b.fill(
@@ -131,7 +132,7 @@ def laptop(b, p):
     b.fill([(0.16, 0.71), (0.84, 0.71), (0.89, 0.86), (0.11, 0.86)], (70, 70, 78))
 
 
-@sprite("medicine", 0.11, 0.18)
+@HANDHELD.sprite("medicine", 0.11, 0.18)
 def medicine(b, p):
     b.rect(0.06, 0.24, 0.94, 1.0, p.hsv((0.05, 0.09), (0.85, 0.95), (0.85, 0.95)))
     b.rect(0.0, 0.0, 1.0, 0.22, WHITE)
@@ -140,7 +141,7 @@ def medicine(b, p):
     b.rect(0.22, 0.57, 0.78, 0.69, (214, 40, 40))
 
 
-@sprite("paper/notebook", 0.18, 0.22)
+@HANDHELD.sprite("paper/notebook", 0.18, 0.22)
 def paper(b, p):
     b.rect(0.0, 0.0, 1.0, 1.0, WHITE)
     b.rect(0.0, 0.0, 1.0, 0.10, p.main)
@@ -149,7 +150,7 @@ def paper(b, p):
     b.line([(0.16, 0.10), (0.16, 1.0)], (222, 70, 70), 0.03)
 
 
-@sprite("phone/camera", 0.12, 0.19)
+@HANDHELD.sprite("phone/camera", 0.12, 0.19)
 def phone(b, p):
     b.rect(0.0, 0.0, 1.0, 1.0, (24, 24, 28))
     b.rect(0.10, 0.10, 0.90, 0.84, p.hsv((0.48, 0.70), (0.45, 0.75), (0.85, 1.0)))
@@ -159,7 +160,7 @@ def phone(b, p):
     b.ellipse(0.5, 0.92, 0.10, 0.05, p.metal)
 
 
-@sprite("pillow", 0.30, 0.20)
+@HANDHELD.sprite("pillow", 0.30, 0.20)
 def pillow(b, p):
     soft = p.hsv((0, 1), (0.05, 0.35), (0.85, 0.98))
     b.fill(
@@ -180,7 +181,7 @@ def pillow(b, p):
     b.line([(0.90, 0.12), (0.76, 0.34)], shade(soft, 0.7), 0.04)
 
 
-@sprite("sandwich", 0.19, 0.15)
+@HANDHELD.sprite("sandwich", 0.19, 0.15)
 def sandwich(b, p):
     bread = (226, 182, 116)
     b.fill([(0.0, 0.62), (0.5, 0.0), (1.0, 0.62)], (248, 226, 180))
@@ -190,7 +191,7 @@ def sandwich(b, p):
     b.line([(0.0, 0.62), (0.5, 0.02), (1.0, 0.62)], shade(bread, 0.72), 0.06)
 
 
-@sprite("shoe", 0.22, 0.13)
+@HANDHELD.sprite("shoe", 0.22, 0.13)
 def shoe(b, p):
     b.fill([(0.0, 0.0), (0.36, 0.0), (0.52, 0.36), (0.92, 0.50), (1.0, 0.80), (0.0, 0.80)], p.main)
     b.rect(0.0, 0.78, 1.0, 1.0, WHITE)
@@ -199,7 +200,7 @@ def shoe(b, p):
     b.rect(0.02, 0.0, 0.34, 0.14, shade(p.main, 0.55))
 
 
-@sprite("towel", 0.19, 0.26)
+@HANDHELD.sprite("towel", 0.19, 0.26)
 def towel(b, p):
     b.fill([(0.0, 0.0), (1.0, 0.0), (0.94, 1.0), (0.06, 1.0)], shade(p.main, 1.2))
     b.fill([(0.5, 0.0), (1.0, 0.0), (0.94, 0.66), (0.5, 0.66)], p.main)

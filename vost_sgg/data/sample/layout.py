@@ -1,65 +1,14 @@
-"""Where everything of a video stands: the person's place, the furniture, what is carried, the camera."""
+"""A video before it is played: the person's place, the room, the camera."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from vost_sgg.data.sample.figure import SEAT
-from vost_sgg.data.sample.scripts import (
-    AT_HAND,
-    BODY,
-    FRAMES,
-    IN_HAND,
-    LIE,
-    SIT,
-    WALK,
-    Role,
-    Script,
-    draw_script,
-    pick,
-)
-from vost_sgg.data.sample.sprites import SPRITES
+from vost_sgg.data.sample.room import Prop, Room
+from vost_sgg.data.sample.scripts import FRAMES, WALK, Script, draw_script
 
 LANDSCAPE, PORTRAIT = (224, 160), (160, 224)
 MARGIN = 24  # pixels of room beside the frame, which a turning camera may show
-_WALL_HUNG = {
-    "window": 0.66,
-    "mirror": 0.72,
-    "picture": 0.74,
-    "television": 0.66,
-}  # height of the centre, body heights
-_DISTRACTORS = {
-    "window": 3, "picture": 3, "light": 2, "door": 2, "closet/cabinet": 2, "shelf": 2, "television": 1, "mirror": 1, "chair": 2,
-    "bag": 1, "box": 1, "vacuum": 1, "pillow": 1, "shoe": 1, "table": 1,
-}  # fmt: skip
-SMALL = frozenset({
-    "book", "cup/glass/bottle", "dish", "food", "laptop", "medicine", "paper/notebook", "phone/camera", "pillow", "sandwich",
-    "towel", "clothes", "blanket", "groceries",
-})  # fmt: skip
-TALL_IN_HAND = frozenset({"broom", "vacuum"})
-
-
-@dataclass(frozen=True)
-class Prop:
-    """An object in the room.
-
-    Args:
-        name: class, or "pedestal", which is none.
-        role: its role; None for what nobody annotates (AG boxes only the objects of the actions).
-        size: (w, h) in pixels.
-        place: (x, y) centre in pixels while no hand moves it.
-        front: whether it is in front of the body.
-        flip: whether the sprite is mirrored.
-        habits: (3,) uniform draws in [0, 1): what this video's annotator makes of unclear cases.
-    """
-
-    name: str
-    role: Role | None
-    size: tuple[float, float]
-    place: tuple[float, float]
-    front: bool
-    flip: bool
-    habits: tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -96,11 +45,11 @@ class Layout:
     bystander: tuple[np.ndarray, float, float, bool] | None
 
 
-def draw_layout(rng: np.random.Generator, leading: str | None, portrait: bool) -> Layout:
-    """Draws the room, the people and the camera of one video."""
+def draw_layout(rng: np.random.Generator, nth: int, portrait: bool) -> Layout:
+    """Draws the room, the people and the camera of the ``nth`` video of a split."""
     width, height = size = PORTRAIT if portrait else LANDSCAPE
-    script = draw_script(rng, leading)
-    body = height * (rng.uniform(0.50, 0.58) if portrait else rng.uniform(0.72, 0.80))
+    script = draw_script(rng, nth)
+    body = height * (rng.uniform(0.54, 0.62) if portrait else rng.uniform(0.72, 0.80))
     facing = {"right": 1, "left": -1}.get(script.facing, 0)
     side = facing or int(rng.choice([-1, 1]))
     walking = script.posture == WALK
@@ -111,12 +60,14 @@ def draw_layout(rng: np.random.Generator, leading: str | None, portrait: bool) -
         ]
     )
     leaning = any(role.action == "lean" for role in script.roles)
-    room = _Room(rng, size, script, body, foot, side, horizon=height * rng.uniform(0.58, 0.66))
+    horizon = height * rng.uniform(0.58, 0.66)
+    room = Room(rng, size, script, body, foot, side, horizon)
     return Layout(
-        size=size, script=script, height=body, foot=foot, horizon=room.horizon, side=side,
+        size=size, script=script, height=body, foot=foot, horizon=horizon, side=side,
         speed=facing * width * rng.uniform(0.30, 0.50) / FRAMES if walking else 0.0,
-        recline=0.08 if rng.random() < 0.22 else 0.0, tilt=0.09 * side if leaning else 0.0,
-        phase=rng.uniform(0, 2 * np.pi), props=room.furnish(), pan=_pan(rng, width), bystander=_bystander(rng, size, foot, body),
+        recline=0.08 if rng.random() < 0.16 else 0.0, tilt=0.09 * side if leaning else 0.0,
+        phase=rng.uniform(0, 2 * np.pi), props=room.furnish(), pan=_pan(rng, width),
+        bystander=_bystander(rng, size, foot, body),
     )  # fmt: skip
 
 
@@ -140,184 +91,3 @@ def _bystander(rng, size, foot, body):
         float(height),
         in_front,
     )
-
-
-class _Room:
-    """Places the props of one video."""
-
-    def __init__(
-        self, rng, size, script: Script, body: float, foot: np.ndarray, side: int, horizon: float
-    ):
-        self._rng, self._size, self._script, self._body, self._foot, self._side = (
-            rng,
-            size,
-            script,
-            body,
-            foot,
-            side,
-        )
-        self.horizon = horizon
-
-    def furnish(self) -> tuple[Prop, ...]:
-        props = []
-        for role in self._script.roles:
-            if role.object != "floor":
-                props += self._annotated(role)
-            else:
-                props.append(
-                    self._prop(
-                        "floor", role, (2 * self._size[0], self._size[1]), (0, 0), front=False
-                    )
-                )
-        taken = {role.object for role in self._script.roles}
-        for name in (pick(self._rng, _DISTRACTORS) for _ in range(self._rng.integers(0, 3))):
-            if name not in taken:
-                taken.add(name)
-                props.insert(0, self._passive(name, None))
-        return tuple(sorted(props, key=lambda p: p.front))
-
-    def _prop(self, name, role, size, place, front, flip=None) -> Prop:
-        flip = bool(self._rng.random() < 0.5) if flip is None else flip
-        place = (float(place[0]), float(place[1]))
-        return Prop(
-            name,
-            role,
-            (float(size[0]), float(size[1])),
-            place,
-            front,
-            flip,
-            tuple(self._rng.random(3).tolist()),
-        )
-
-    def _sized(self, name: str) -> np.ndarray:
-        return np.array(SPRITES[name].size) * self._body * self._rng.uniform(0.92, 1.10)
-
-    def _annotated(self, role: Role) -> list[Prop]:
-        if role.action in ("sit", "lie"):
-            return [self._seat(role)]
-        if role.action in IN_HAND or role.action == "push":
-            return self._portable(role)
-        if role.action in AT_HAND:
-            return self._workplace(role)
-        if role.action in BODY:
-            return [self._worn(role)]
-        prop = self._passive(role.object, role)
-        return [self._pedestal(prop), prop] if role.object in SMALL else [prop]
-
-    def _seat(self, role: Role) -> Prop:
-        w, h = np.array(SPRITES[role.object].size) * self._body
-        seat_line = {"chair": 0.48, "sofa/couch": 0.48, "bed": 0.38}[role.object]
-        h = SEAT * self._body / (1 - seat_line)  # so that the seat meets the hip
-        dx = {"chair": 0.02, "sofa/couch": 0.0, "bed": 0.10}[role.object] * self._side * self._body
-        if role.action == "lie":
-            w, dx = max(w, 1.2 * self._body), 0.0
-        return self._prop(
-            role.object,
-            role,
-            (w, h),
-            (self._foot[0] + dx, self._foot[1] - h / 2 + 2),
-            False,
-            self._side < 0,
-        )
-
-    def _portable(self, role: Role) -> list[Prop]:
-        """What is picked up rests in reach until then: on a pedestal if small, else on the floor."""
-        w, h = self._sized(role.object)
-        if role.action in ("drink", "eat", "write"):
-            w, h = 1.25 * w, 1.25 * h
-        x = self._foot[0] + self._side * self._body * self._rng.uniform(0.38, 0.46)
-        prop = self._prop(
-            role.object, role, (w, h), (x, self._foot[1] - h / 2), True, self._side < 0
-        )
-        waits = role.start > 0 or role.stop < FRAMES
-        small = role.object in SMALL and role.action != "push"
-        return (
-            [self._pedestal(prop), self._raised(prop)]
-            if waits and small and self._script.posture != WALK
-            else [prop]
-        )
-
-    def _raised(self, prop: Prop) -> Prop:
-        w, h = SPRITES["pedestal"].size
-        place = (prop.place[0], self._foot[1] - h * self._body - prop.size[1] / 2 + 1)
-        return Prop(prop.name, prop.role, prop.size, place, prop.front, prop.flip, prop.habits)
-
-    def _pedestal(self, prop: Prop) -> Prop:
-        w, h = np.array(SPRITES["pedestal"].size) * self._body
-        return self._prop(
-            "pedestal", None, (w, h), (prop.place[0], self._foot[1] - h / 2), prop.front
-        )
-
-    def _workplace(self, role: Role) -> list[Prop]:
-        """What the hand works at stands beside the person, its near edge within the arm's reach."""
-        w, h = self._sized(role.object)
-        near = self._foot[0] + self._side * self._body * (
-            0.16 if self._script.posture != SIT else 0.20
-        )
-        x = near + self._side * w / 2
-        if role.object in _WALL_HUNG:
-            y = self._foot[1] - self._body * _WALL_HUNG[role.object]
-            return [self._prop(role.object, role, (w, h), (x, y), False)]
-        if role.object == "doorknob":
-            return self._door_with_knob(role, (w, h))
-        if role.object in SMALL or role.action == "twist":
-            prop = self._prop(
-                role.object,
-                role,
-                (w, h),
-                (x + self._side * 0.10 * self._body, self._foot[1] - h / 2),
-                True,
-            )
-            return [self._pedestal(prop), self._raised(prop)]
-        low = h < 0.6 * self._body
-        return [
-            self._prop(
-                role.object, role, (w, h), (x, self._foot[1] - h / 2 - (0 if low else 4)), low
-            )
-        ]
-
-    def _door_with_knob(self, role: Role, size) -> list[Prop]:
-        door = np.array(SPRITES["door"].size) * self._body
-        x = self._foot[0] + self._side * (0.24 * self._body)
-        y = self._foot[1] - 0.5 * self._body
-        panel = (x + self._side * door[0] * 0.32, self._foot[1] - door[1] / 2 - 6)
-        return [
-            self._prop("door", None, door, panel, False, self._side > 0),
-            self._prop(role.object, role, size, (x, y), False),
-        ]
-
-    def _worn(self, role: Role) -> Prop:
-        size = {"cover": (0.52, 0.26), "back": (0.24, 0.30), "wear": (0.27, 0.36)}[role.action]
-        if role.object == "shoe":
-            size = (0.26, 0.12)
-        return self._prop(
-            role.object, role, np.array(size) * self._body, (0, 0), True, self._side < 0
-        )
-
-    def _passive(self, name: str, role: Role | None) -> Prop:
-        """Somewhere in the room: mostly ahead of the person, as AG's objects are."""
-        w, h = self._sized(name)
-        rng, body = self._rng, self._body
-        ahead = self._side if rng.random() < 0.66 else -self._side
-        if self._script.posture == WALK and rng.random() < 0.5:
-            ahead = -ahead
-        x = self._foot[0] + ahead * (body * rng.uniform(0.28, 0.60) + w / 2 * rng.uniform(0.5, 1.0))
-        if name == "light":
-            return self._prop(
-                name, role, (w, h), (self._foot[0] + rng.normal(0, 0.25) * body, h / 2 + 1), False
-            )
-        if name == "doorway" and rng.random() < 0.45:
-            x = self._foot[0] + rng.uniform(-0.05, 0.05) * body
-        x = float(np.clip(x, 0.25 * w - 6, self._size[0] - 0.25 * w + 6))
-        if name in _WALL_HUNG:
-            y = self._foot[1] - body * (
-                _WALL_HUNG[name]
-                + rng.uniform(-0.03, 0.12)
-                + (0.2 if self._script.posture == LIE else 0)
-            )
-            return self._prop(name, role, (w, h), (x, y), False)
-        if name in SMALL:
-            top = self._foot[1] - SPRITES["pedestal"].size[1] * body
-            return self._prop(name, role, (w, h), (x, top - h / 2 + 1), False)
-        depth = rng.uniform(0.2, 0.8) * (self._foot[1] - self.horizon)
-        return self._prop(name, role, (w, h), (x, self.horizon + depth - h / 2 + 4), False)

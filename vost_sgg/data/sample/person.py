@@ -49,6 +49,14 @@ class PersonPainter:
     def body(self, image: np.ndarray, figure: Figure, gaze: np.ndarray | None) -> None:
         """Everything but the arms; ``gaze`` is a unit vector, None when only the back of the head is seen."""
         look, h = self._look, figure.height
+        if look.long_hair and not figure.lying and figure.facing != FACING_AWAY:
+            behind = np.array([-figure.direction * 0.06, 0]) * h
+            self._limb(
+                image,
+                [figure.head + behind, figure.neck + behind + [0, 0.05 * h]],
+                0.20 * h,
+                look.hair,
+            )
         for knee, ankle, toe in zip(figure.knees, figure.ankles, figure.toes, strict=False):
             self._limb(image, [figure.hip, knee], LIMB_WIDTH["thigh"] * h, look.trousers)
             self._limb(image, [knee, ankle], LIMB_WIDTH["shin"] * h, look.trousers)
@@ -92,6 +100,7 @@ class PersonPainter:
         if gaze is None or figure.facing == FACING_AWAY:
             return
         face = figure.head + gaze * [0.40 * r, 0.34 * r] + [0, 0.10 * r]
+        self._disc(image, face, (0.74 * r + 0.6, 0.84 * r + 0.6), shade(look.skin, 0.55))
         self._disc(image, face, (0.74 * r, 0.84 * r), look.skin)
         for side in (-1, 1):
             eye = face + gaze * [0.26 * r, 0.26 * r] + [side * 0.30 * r, -0.18 * r]
@@ -99,11 +108,11 @@ class PersonPainter:
             self._disc(image, eye + gaze * 0.10 * r, (0.13 * r, 0.15 * r), (16, 14, 20))
         self._disc(
             image,
-            face + gaze * [0.52 * r, 0.34 * r] + [0, 0.12 * r],
+            face + gaze * [0.52 * r, 0.20 * r] + [0, 0.12 * r],
             (0.13 * r, 0.13 * r),
             shade(look.skin, 0.74),
         )
-        mouth = face + gaze * [0.28 * r, 0.18 * r] + [0, 0.46 * r]
+        mouth = face + gaze * [0.28 * r, 0.10 * r] + [0, 0.50 * r]
         self._limb(
             image,
             [mouth - [0.18 * r, 0], mouth + [0.18 * r, 0]],
@@ -126,9 +135,8 @@ class PersonPainter:
     def _disc(
         self, image: np.ndarray, centre: np.ndarray, radii: tuple[float, float], colour: Colour
     ) -> None:
-        unit = self._scale * (1 << _SHIFT)
-        cv2.ellipse(image, (round(centre[0] * unit), round(centre[1] * unit)), (round(radii[0] * unit), round(radii[1] * unit)),
-                    0, 0, 360, colour, -1, cv2.LINE_AA, _SHIFT)  # fmt: skip
+        x, y, rx, ry = (round(v * self._scale * (1 << _SHIFT)) for v in (*centre, *radii))
+        cv2.ellipse(image, (x, y), (rx, ry), 0, 0, 360, colour, -1, cv2.LINE_AA, _SHIFT)
 
 
 def _towards(start: np.ndarray, end: np.ndarray) -> np.ndarray:

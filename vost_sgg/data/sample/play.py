@@ -7,7 +7,8 @@ import numpy as np
 
 from vost_sgg.data.sample.action import Placement, kick, place
 from vost_sgg.data.sample.figure import Figure, lie, sit, stand
-from vost_sgg.data.sample.layout import Layout, Prop
+from vost_sgg.data.sample.layout import Layout
+from vost_sgg.data.sample.room import Prop
 from vost_sgg.data.sample.scripts import AT_HAND, FRAMES, IN_HAND, LIE, SIT, WALK
 
 _LOST = 0.25  # share of frames whose face and hands are a blur: neighbours tell
@@ -58,7 +59,6 @@ class FrameState:
         things: one for each prop of the layout.
         busy: which hands do something.
         bystander: a second person.
-        horizon: y where wall and floor meet.
         lost: the face and the hands are blurred.
         shaken: the whole frame is blurred.
     """
@@ -70,7 +70,6 @@ class FrameState:
     things: tuple[Thing, ...]
     busy: tuple[bool, bool]
     bystander: Figure | None
-    horizon: float
     lost: bool
     shaken: bool
 
@@ -86,7 +85,6 @@ class Play:
         self._blurred = rng.random((len(layout.props), FRAMES)) < _BLURRED
         # Half of what a hand takes later or puts away comes from out of the picture.
         self._pocketed = rng.random(len(layout.props)) < 0.5
-        self._glance = rng.normal(0, 0.1, FRAMES)
 
     def _draw_gaze(self, rng) -> list:
         """Who looks where, dwell by dwell (1.2 to 2.8 s): an index of a prop, elsewhere, or with the face hidden."""
@@ -101,9 +99,9 @@ class Play:
                 if not hands or draw > 0.76
                 else hands[rng.integers(len(hands))]
             )
-            if draw < 0.17:
+            if draw < 0.13:
                 target = ELSEWHERE
-            elif draw < 0.255:
+            elif draw < 0.235:
                 target = HIDDEN_FACE
             timeline += [HIDDEN_FACE if layout.script.facing == "away" else target] * int(
                 rng.uniform(12, 28)
@@ -122,7 +120,7 @@ class Play:
         return FrameState(
             frame=frame, figure=figure, gaze=gaze, gaze_target=target, things=things,
             busy=(targets[0] is not None, targets[1] is not None), bystander=self._bystander(frame),
-            horizon=layout.horizon, lost=bool(self._lost[frame]), shaken=bool(self._shaken[frame]),
+            lost=bool(self._lost[frame]), shaken=bool(self._shaken[frame]),
         )  # fmt: skip
 
     def _body(self, frame: int) -> Figure:

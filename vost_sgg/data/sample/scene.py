@@ -5,9 +5,10 @@ import numpy as np
 
 from vost_sgg.data.sample.brush import Palette, shade
 from vost_sgg.data.sample.figure import HAND, HEAD, Figure
-from vost_sgg.data.sample.layout import MARGIN, Layout, Prop
+from vost_sgg.data.sample.layout import MARGIN, Layout
 from vost_sgg.data.sample.person import Appearance, PersonPainter
 from vost_sgg.data.sample.play import FrameState, Thing
+from vost_sgg.data.sample.room import Prop
 from vost_sgg.data.sample.scripts import IN_HAND
 from vost_sgg.data.sample.sprites import paint
 
@@ -33,7 +34,8 @@ class Scene:
         self._room = _room(layout, rng)
         for prop, sprite in zip(layout.props, sprites, strict=False):
             if sprite is not None and not _is_dynamic(prop):
-                _shadow(self._room, prop)
+                if prop.place[1] + prop.size[1] / 2 > layout.horizon + 4:
+                    _shadow(self._room, prop)
                 _paste(self._room, sprite, (np.array(prop.place) + [MARGIN, 0]) * _SCALE)
         self._sprites = [
             s if s is not None and _is_dynamic(p) else None
@@ -225,9 +227,15 @@ def _pen(image: np.ndarray, hand: np.ndarray) -> None:
 
 
 def _blur(image: np.ndarray, box: np.ndarray, strength: float) -> None:
-    """Blurs a part of the image beyond recognition; ``strength`` is the kernel's width in units of the box's."""
-    x0, y0 = np.maximum(box[:2], 0).astype(int)
-    x1, y1 = np.minimum(box[2:], image.shape[1::-1]).astype(int)
-    if x1 - x0 > 2 and y1 - y0 > 2:
-        kernel = max(3, int(strength * (box[2] - box[0])))
-        image[y0:y1, x0:x1] = cv2.blur(image[y0:y1, x0:x1], (kernel, max(3, kernel // 2)))
+    """Blurs the ellipse in ``box``; ``strength`` is the kernel's width in units of the box's."""
+    x0, y0 = np.maximum(box[:2], 0).astype(int).tolist()
+    x1, y1 = np.minimum(box[2:], image.shape[1::-1]).astype(int).tolist()
+    if x1 - x0 < 3 or y1 - y0 < 3:
+        return
+    kernel = max(3, int(strength * (box[2] - box[0])))
+    part = image[y0:y1, x0:x1]
+    mask = np.zeros(part.shape[:2], np.uint8)
+    cv2.ellipse(
+        mask, ((x1 - x0) // 2, (y1 - y0) // 2), ((x1 - x0) // 2, (y1 - y0) // 2), 0, 0, 360, 255, -1
+    )
+    cv2.copyTo(cv2.blur(part, (kernel, max(3, kernel // 2))), mask, part)

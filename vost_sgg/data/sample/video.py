@@ -10,7 +10,7 @@ from vost_sgg.data.sample.annotate import VideoRecords, annotate, draw_keyframes
 from vost_sgg.data.sample.layout import draw_layout
 from vost_sgg.data.sample.play import Play
 from vost_sgg.data.sample.scene import Scene
-from vost_sgg.data.sample.scripts import CYCLE, FRAMES
+from vost_sgg.data.sample.scripts import FRAMES
 
 FPS = 10
 _LETTERS = np.array(list("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
@@ -45,11 +45,12 @@ class SampleVideo:
             for s in np.random.SeedSequence([self.seed, self.index]).spawn(5)
         ]
 
-    def _play(self) -> Play:
+    def play(self) -> Play:
+        """The scene behind the pictures, which the files on disk do not tell."""
         layout_rng, play_rng = self._streams()[:2]
         nth = self.index // 5 if self.split == "test" else self.index - self.index // 5
         portrait = layout_rng.random() < _PORTRAIT
-        return Play(draw_layout(layout_rng, CYCLE[nth % len(CYCLE)], portrait), play_rng)
+        return Play(draw_layout(layout_rng, nth, portrait), play_rng)
 
     def keyframes(self) -> list[int]:
         """The annotated frames, numbered from 0."""
@@ -57,11 +58,11 @@ class SampleVideo:
 
     def records(self) -> VideoRecords:
         """Action Genome's records of the keyframes. Draws no picture: takes milliseconds."""
-        return annotate(self._play(), self.name, self.split, self.keyframes(), self._streams()[3])
+        return annotate(self.play(), self.name, self.split, self.keyframes(), self._streams()[3])
 
     def pictures(self) -> Iterator[np.ndarray]:
         """Every frame, (h, w, 3) uint8 RGB."""
-        play = self._play()
+        play = self.play()
         scene = Scene(play.layout, self._streams()[4])
         for frame in range(FRAMES):
             yield scene.frame(play.state(frame), play.layout.pan[frame])
@@ -72,7 +73,7 @@ class SampleVideo:
             stream = container.add_stream(
                 "libx264", rate=FPS, options={"crf": "26", "preset": "superfast"}
             )
-            stream.width, stream.height = self._play().layout.size
+            stream.width, stream.height = self.play().layout.size
             stream.pix_fmt, stream.thread_count = "yuv420p", 1
             for picture in self.pictures():
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
