@@ -224,7 +224,9 @@ def _nearest_key(cfg: CfgNode, prefix: str = "") -> Iterator[None]:
         if unknown is None:
             raise
         key = unknown.group(1)
-        raise KeyError(f"config key {prefix}{key} does not exist; {nearest(key, _keys(cfg))}") from None
+        raise KeyError(
+            f"config key {prefix}{key} does not exist; {nearest(key, _keys(cfg))}"
+        ) from None
 
 
 def _keys(node: CfgNode, prefix: str = ""):

@@ -182,4 +182,6 @@ class SlotStates:
             return None if values is None else values[index].flatten(1, 2)
 
         valid = self.valid[index] & present[..., None]
-        return SlotStates(gather(self.features), valid.flatten(1), gather(self.scores), gather(self.labels))
+        return SlotStates(
+            gather(self.features), valid.flatten(1), gather(self.scores), gather(self.labels)
+        )

@@ -162,9 +162,7 @@ def test_video_batches_equal_single_frames(tiny_model, make_clip):
 )
 def test_full_size_oed_has_the_papers_parameters(task, spatial, temporal, trained):
     stages = stage_configs(get_vost_cfg(f"configs/oed_{task}.yaml", ["MODEL.DEVICE", "cpu"]))
-    parameters = {
-        name: dict(build_model(cfg).named_parameters()) for name, cfg in stages.items()
-    }
+    parameters = {name: dict(build_model(cfg).named_parameters()) for name, cfg in stages.items()}
     assert sum(p.numel() for p in parameters["SPATIAL"].values()) == spatial
     assert sum(p.numel() for p in parameters["TEMPORAL"].values()) == temporal
     train_only = stages["TEMPORAL"].SOLVER.TRAIN_ONLY

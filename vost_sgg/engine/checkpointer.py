@@ -15,7 +15,6 @@ from detectron2.utils.file_io import PathManager
 from vost_sgg.data.plain_pickle import load_plain_pickle
 from vost_sgg.engine.random_state import random_state
 
-
 # The checkpoint behind a training's last iteration.
 FINAL_NAME = "model_final"
 
@@ -156,7 +155,7 @@ class SGGCheckpointer(DetectionCheckpointer):
 
 
 def _start_temporal_heads(state: dict) -> None:
-    """Where a checkpoint of the spatial stage has no temporal heads they start as copies of the spatial ones (as OED)."""
+    """Temporal heads that a checkpoint of the spatial stage lacks start as copies of the spatial ones (as OED)."""
     if any(name.startswith("temporal_") for name in state):
         return
     heads = [name for name in state if name.startswith(("entity_heads.", "predicate_heads."))]

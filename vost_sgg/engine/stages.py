@@ -18,29 +18,26 @@ logger = logging.getLogger(__name__)
 def remaining_stages(cfg: CfgNode, *, resume: bool) -> Iterator[CfgNode]:
     """Yields the config of each stage that is still to be trained; its ``MODEL.WEIGHTS`` is what the stage before left.
 
-    A stage counts as trained when the caller asks for the next one. With ``resume`` stages that an earlier run trained
-    are passed over. If ``cfg.MODEL.WEIGHTS`` is a checkpoint of one of the stages, training goes on after that stage.
+    With ``resume`` training begins at the last stage that has a checkpoint, which may be finished: its trainer then
+    only evaluates. If ``cfg.MODEL.WEIGHTS`` is a checkpoint of one of the stages, training begins behind that stage.
     """
     stages = stage_configs(cfg)
-    weights = cfg.MODEL.WEIGHTS
-    trained = _stages_behind(weights, stages)
-    for name, stage in stages.items():
-        if name in trained:
-            logger.info(f"stage {name}: MODEL.WEIGHTS {weights} is its result, passed over")
-            continue
-        mark = os.path.join(stage.OUTPUT_DIR, "stage_trained")
-        if resume and PathManager.isfile(mark):
-            logger.info(f"stage {name}: trained by an earlier run, passed over")
-        else:
-            if comm.is_main_process() and PathManager.isfile(mark):
-                PathManager.rm(mark)
-            if name:
-                logger.info(f"stage {name}, in {stage.OUTPUT_DIR}")
-            yield _with_weights(stage, weights)
-            if comm.is_main_process():
-                with PathManager.open(mark, "w") as f:
-                    f.write(name)
-        weights = os.path.join(stage.OUTPUT_DIR, f"{FINAL_NAME}.pth")
+    weights, names = cfg.MODEL.WEIGHTS, list(stages)
+    begin = len(_stages_behind(weights, stages))
+    if begin:
+        logger.info(
+            f"{weights} is a result of stage {names[begin - 1]}, so that this is passed over"
+        )
+    begun = [i for i, stage in enumerate(stages.values()) if _has_checkpoint(stage)]
+    if resume and begun and begun[-1] > begin:
+        begin = begun[-1]
+        weights = _result_of(stages[names[begin - 1]])
+        logger.info(f"--resume: stage {names[begin]} has begun, those before it are passed over")
+    for name in names[begin:]:
+        if name:
+            logger.info(f"stage {name}, in {stages[name].OUTPUT_DIR}")
+        yield _with_weights(stages[name], weights)
+        weights = _result_of(stages[name])
         comm.synchronize()
 
 
@@ -55,6 +52,14 @@ def _stages_behind(weights: str, stages: dict[str, CfgNode]) -> list[str]:
     identities = [model_identity(stage) for stage in stages.values()]
     matches = [i for i, known in enumerate(identities) if known.items() <= origin.items()]
     return list(stages)[: matches[0] + 1] if matches and len(stages) > 1 else []
+
+
+def _has_checkpoint(stage: CfgNode) -> bool:
+    return PathManager.isfile(os.path.join(stage.OUTPUT_DIR, "last_checkpoint"))
+
+
+def _result_of(stage: CfgNode) -> str:
+    return os.path.join(stage.OUTPUT_DIR, f"{FINAL_NAME}.pth")
 
 
 def _with_weights(cfg: CfgNode, weights: str) -> CfgNode:

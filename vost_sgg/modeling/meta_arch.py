@@ -17,7 +17,13 @@ from vost_sgg.modeling.query_initializers import QUERY_INITIALIZER
 from vost_sgg.modeling.targets import PairTargets
 from vost_sgg.modeling.temporal import TEMPORAL_AGGREGATOR, reference_rows
 from vost_sgg.registry import check_registered
-from vost_sgg.structures import FrameGroundTruth, FramePrediction, FrameState, PairQueries, SlotStates
+from vost_sgg.structures import (
+    FrameGroundTruth,
+    FramePrediction,
+    FrameState,
+    PairQueries,
+    SlotStates,
+)
 
 
 @META_ARCH_REGISTRY.register()
@@ -84,7 +90,9 @@ class OneStageSGG(nn.Module):
                 f"{', '.join(backbone.output_shape())}; with a ResNet see MODEL.RESNETS.OUT_FEATURES"
             )
         aggregator = TEMPORAL_AGGREGATOR.build(cfg)
-        own_predicate_heads = aggregator is not None and cfg.MODEL.TEMPORAL_AGGREGATOR.OWN_PREDICATE_HEADS
+        own_predicate_heads = (
+            aggregator is not None and cfg.MODEL.TEMPORAL_AGGREGATOR.OWN_PREDICATE_HEADS
+        )
         return {
             "backbone": backbone,
             "in_feature": in_feature,
@@ -109,8 +117,8 @@ class OneStageSGG(nn.Module):
         return self.pixel_mean.device
 
     def train(self, mode: bool = True) -> "OneStageSGG":
-        """A part that is frozen stays in eval mode: its statistics are kept, and its states could be cached. (OED leaves
-        dropout on in the frozen parts of its temporal stage.)
+        """A frozen part stays in eval mode: its statistics are kept, and its states could be cached. (OED leaves dropout
+        on in the frozen parts of its temporal stage.)
         """
         super().train(mode)
         for part in self.children():
@@ -143,9 +151,13 @@ class OneStageSGG(nn.Module):
         queries = self.query_initializer(targets, len(frames))
         state = self.spatial_phase(*self.preprocess(frames), queries)
         if self.temporal_aggregator is None:
-            outputs = self.spatial_outputs(state.pair[:, target_rows], state.predicate[:, target_rows])
+            outputs = self.spatial_outputs(
+                state.pair[:, target_rows], state.predicate[:, target_rows]
+            )
         else:
-            outputs = self.temporal_outputs(self.slot_states(state, queries), target_rows, references)
+            outputs = self.temporal_outputs(
+                self.slot_states(state, queries), target_rows, references
+            )
             outputs = {key: value[None] for key, value in outputs.items()}
         return self.criterion(outputs, queries.valid[target_rows], targets[target_rows])
 
@@ -190,7 +202,9 @@ class OneStageSGG(nn.Module):
         mask = [image.new_zeros(image.shape[1:], dtype=torch.bool) for image in images]
         return _pad_images(images, 0.0), _pad_images([m[None] for m in mask], True)[:, 0]
 
-    def spatial_phase(self, images: Tensor, padding_mask: Tensor | None, queries: PairQueries) -> FrameState:
+    def spatial_phase(
+        self, images: Tensor, padding_mask: Tensor | None, queries: PairQueries
+    ) -> FrameState:
         """All that a frame's state needs; no frame of the batch sees another.
 
         Args:
@@ -215,8 +229,9 @@ class OneStageSGG(nn.Module):
     def temporal_outputs(
         self, states: SlotStates, targets: list[int], references: list[list[int]]
     ) -> dict[str, Tensor]:
-        """The temporal phase: ``targets`` and, one list each, their ``references`` are frames of ``states``. Returns the
-        heads' outputs, (number of targets, N, c) each.
+        """The temporal phase: ``targets`` and, one list each, their ``references`` are frames of ``states``.
+
+        Returns the heads' outputs, (number of targets, N, c) each.
         """
         refined = self.temporal_aggregator(
             states[targets], states.of_references(*reference_rows(references, self.device))
@@ -252,7 +267,9 @@ class OneStageSGG(nn.Module):
         frames: Sequence[FrameGroundTruth] | None,
         target: int = 0,
     ) -> dict[str, Tensor]:
-        """As :meth:`predict_logits`, then the temporal phase: frame ``target`` refined by all others. Outputs (1, N, ...).
+        """As :meth:`predict_logits`, then the temporal phase: frame ``target`` refined by all others. Outputs have B = 1.
+
+        Only for a model with a temporal aggregator.
         """
         state, queries = self._spatial(images, padding_mask, frames)
         references = [[i for i in range(len(images)) if i != target]]
@@ -265,7 +282,7 @@ class OneStageSGG(nn.Module):
 
 
 def batches_of_equal_size(frames: Sequence[dict], limit: int) -> list[list[int]]:
-    """Splits the frames' indices into batches of at most ``limit`` whose images have one size, so that none is padded."""
+    """Splits the frames' indices into batches of at most ``limit`` images of one size, so that none is padded."""
     by_size: dict[tuple, list[int]] = {}
     for t, frame in enumerate(frames):
         by_size.setdefault(tuple(frame["image"].shape), []).append(t)

@@ -65,7 +65,9 @@ class PairPriorQueries(nn.Module):
     def forward(self, targets: PairTargets | None, batch_size: int) -> PairQueries:
         """As the contract of :data:`QUERY_INITIALIZER`. Raises ValueError without targets: the task gives the boxes."""
         if targets is None:
-            raise ValueError("PairPriorQueries needs the given boxes of every frame, and these frames have none")
+            raise ValueError(
+                "PairPriorQueries needs the given boxes of every frame, and these frames have none"
+            )
         if self.class_embedding is None:
             pairs, valid, labels = *targets.ordered_pairs(), None
         else:

@@ -55,7 +55,9 @@ class RefinementLayer(nn.Module):
         self.norm_ffn = nn.LayerNorm(d_state)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, padding_mask: Tensor, references: Tensor, blocked: Tensor) -> Tensor:
+    def forward(
+        self, x: Tensor, padding_mask: Tensor, references: Tensor, blocked: Tensor
+    ) -> Tensor:
         """``x`` (B, N, 2d); ``padding_mask`` (B, N) True on padded slots; ``references`` (B, Q, 2d); ``blocked``
         (B, N, Q) bool, True where a slot may not attend. Returns (B, N, 2d).
         """
@@ -89,7 +91,9 @@ class ProgressiveRefinement(nn.Module):
     ):
         super().__init__()
         if select not in ("score", "label"):
-            raise ValueError(f"MODEL.TEMPORAL_AGGREGATOR.SELECT is {select!r}; choose score or label")
+            raise ValueError(
+                f"MODEL.TEMPORAL_AGGREGATOR.SELECT is {select!r}; choose score or label"
+            )
         self.select = select
         self.keep_ratios = keep_ratios
         self.layers = nn.ModuleList(
