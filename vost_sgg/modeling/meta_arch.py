@@ -117,8 +117,8 @@ class OneStageSGG(nn.Module):
         return self.pixel_mean.device
 
     def train(self, mode: bool = True) -> "OneStageSGG":
-        """A frozen part stays in eval mode: its statistics are kept, and its states could be cached. (OED leaves dropout
-        on in the frozen parts of its temporal stage.)
+        """A frozen part stays in eval mode: its statistics are kept, and its states could be cached. (OED leaves
+        dropout on in the frozen parts of its temporal stage.)
         """
         super().train(mode)
         for part in self.children():
@@ -267,7 +267,7 @@ class OneStageSGG(nn.Module):
         frames: Sequence[FrameGroundTruth] | None,
         target: int = 0,
     ) -> dict[str, Tensor]:
-        """As :meth:`predict_logits`, then the temporal phase: frame ``target`` refined by all others. Outputs have B = 1.
+        """As :meth:`predict_logits`, then the temporal phase: frame ``target`` refined by all others, so that B = 1.
 
         Only for a model with a temporal aggregator.
         """
