@@ -67,7 +67,7 @@ def _hold(layout: Layout, prop: Prop, figure: Figure, frame: int) -> Placement:
     first = next((p for p in layout.props if p.role and p.role.action in IN_HAND), prop)
     # What the other hand holds hangs at the hip.
     centre = (
-        _ahead(layout, figure, 0.23, 0.16 + bob)
+        _ahead(layout, figure, 0.19, 0.06 + prop.size[1] / h / 2 + bob)
         if prop is first
         else _ahead(layout, figure, 0.05, 0.36 + bob)
     )
@@ -114,10 +114,10 @@ def _write(layout: Layout, prop: Prop, figure: Figure, frame: int) -> Placement:
 
 def _touch_point(layout: Layout, prop: Prop, figure: Figure) -> np.ndarray:
     w, h = prop.size
-    x = prop.place[0] - layout.side * (w / 2 - min(0.10 * figure.height, 0.4 * w))
+    x = prop.place[0] - layout.side * (w / 2 - min(0.12 * figure.height, 0.4 * w))
     shoulder = figure.neck[1] + 0.04 * figure.height
     y = np.clip(
-        prop.place[1] - 0.15 * h, shoulder + 0.02 * figure.height, shoulder + 0.26 * figure.height
+        prop.place[1] - 0.15 * h, shoulder + 0.02 * figure.height, shoulder + 0.22 * figure.height
     )
     return np.array([x, float(np.clip(y, prop.place[1] - 0.45 * h, prop.place[1] + 0.4 * h))])
 

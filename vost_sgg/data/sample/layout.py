@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vost_sgg.data.sample.room import Prop, Room
-from vost_sgg.data.sample.scripts import FRAMES, WALK, Script, draw_script
+from vost_sgg.data.sample.scripts import FRAMES, LIE, WALK, Script, draw_script
 
 LANDSCAPE, PORTRAIT = (224, 160), (160, 224)
 MARGIN = 24  # pixels of room beside the frame, which a turning camera may show
@@ -52,19 +52,15 @@ def draw_layout(rng: np.random.Generator, nth: int, portrait: bool) -> Layout:
     body = height * (rng.uniform(0.54, 0.62) if portrait else rng.uniform(0.72, 0.80))
     facing = {"right": 1, "left": -1}.get(script.facing, 0)
     side = facing or int(rng.choice([-1, 1]))
-    walking = script.posture == WALK
-    foot = np.array(
-        [
-            width * (0.5 - 0.12 * facing * (not walking) + rng.uniform(-0.05, 0.05)),
-            height * rng.uniform(0.90, 0.95),
-        ]
-    )
+    # Room ahead for the hands' work; a walk is centred, and so is a lying body, whose hip is meant.
+    shift = facing * {WALK: 0.0, LIE: -0.05}.get(script.posture, 0.12)
+    foot = np.array([0.5 - shift + rng.uniform(-0.05, 0.05), rng.uniform(0.90, 0.95)]) * size
     leaning = any(role.action == "lean" for role in script.roles)
     horizon = height * rng.uniform(0.58, 0.66)
     room = Room(rng, size, script, body, foot, side, horizon)
     return Layout(
         size=size, script=script, height=body, foot=foot, horizon=horizon, side=side,
-        speed=facing * width * rng.uniform(0.30, 0.50) / FRAMES if walking else 0.0,
+        speed=facing * width * rng.uniform(0.30, 0.50) / FRAMES if script.posture == WALK else 0.0,
         recline=0.08 if rng.random() < 0.16 else 0.0, tilt=0.09 * side if leaning else 0.0,
         phase=rng.uniform(0, 2 * np.pi), props=room.furnish(), pan=_pan(rng, width),
         bystander=_bystander(rng, size, foot, body),

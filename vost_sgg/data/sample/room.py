@@ -11,7 +11,6 @@ from vost_sgg.data.sample.scripts import (
     FRAMES,
     IN_HAND,
     LIE,
-    SIT,
     WALK,
     Role,
     Script,
@@ -187,9 +186,7 @@ class Room:
     def _workplace(self, role: Role) -> list[Prop]:
         """What the hand works at stands beside the person, its near edge within the arm's reach."""
         w, h = self._sized(role.object)
-        near = self._foot[0] + self._side * self._body * (
-            0.16 if self._script.posture != SIT else 0.20
-        )
+        near = self._foot[0] + self._side * self._body * 0.20
         x = near + self._side * w / 2
         if role.object in _WALL_HUNG:
             y = self._foot[1] - self._body * _WALL_HUNG[role.object]
@@ -237,7 +234,7 @@ class Room:
         ahead = self._side if rng.random() < 0.66 else -self._side
         if self._script.posture == WALK and rng.random() < 0.5:
             ahead = -ahead
-        x = self._foot[0] + ahead * (body * rng.uniform(0.16, 0.58) + w / 2 * rng.uniform(0.5, 1.0))
+        x = self._foot[0] + ahead * (body * rng.uniform(0.12, 0.55) + w / 2 * rng.uniform(0.5, 1.0))
         if name == "light":
             return self._prop(
                 name, role, (w, h), (self._foot[0] + rng.normal(0, 0.25) * body, h / 2 + 1), False

@@ -61,7 +61,7 @@ class Scene:
         image = self._room[:, left : left + width * _SCALE].copy()
         for thing in state.things:
             if thing.blurred and not _is_dynamic(thing.prop) and thing.prop.name != "floor":
-                _blur(image, thing.box() * _SCALE, 0.30)
+                _blur(image, thing.box() * _SCALE, 0.30, round_=False)
         self._people(image, state)
         if state.lost:
             self._hide_evidence(image, state.figure)
@@ -105,7 +105,7 @@ class Scene:
     def _hide_evidence(self, image: np.ndarray, figure: Figure) -> None:
         for centre, radius in (
             (figure.head, 1.3 * HEAD),
-            *((hand, 2.2 * HAND) for hand in figure.hands),
+            *((hand, 1.8 * HAND) for hand in figure.hands),
         ):
             reach = radius * figure.height
             _blur(image, np.concatenate([centre - reach, centre + reach]) * _SCALE, 0.8)
@@ -226,16 +226,15 @@ def _pen(image: np.ndarray, hand: np.ndarray) -> None:
     cv2.line(image, tuple(map(int, tip)), tuple(map(int, end)), (236, 190, 40), 3, cv2.LINE_AA)
 
 
-def _blur(image: np.ndarray, box: np.ndarray, strength: float) -> None:
-    """Blurs the ellipse in ``box``; ``strength`` is the kernel's width in units of the box's."""
+def _blur(image: np.ndarray, box: np.ndarray, strength: float, round_: bool = True) -> None:
+    """Blurs ``box`` or the ellipse in it; ``strength`` is the kernel's width in units of the box's."""
     x0, y0 = np.maximum(box[:2], 0).astype(int).tolist()
     x1, y1 = np.minimum(box[2:], image.shape[1::-1]).astype(int).tolist()
     if x1 - x0 < 3 or y1 - y0 < 3:
         return
     kernel = max(3, int(strength * (box[2] - box[0])))
     part = image[y0:y1, x0:x1]
-    mask = np.zeros(part.shape[:2], np.uint8)
-    cv2.ellipse(
-        mask, ((x1 - x0) // 2, (y1 - y0) // 2), ((x1 - x0) // 2, (y1 - y0) // 2), 0, 0, 360, 255, -1
-    )
+    mask = np.zeros(part.shape[:2], np.uint8) if round_ else np.full(part.shape[:2], 255, np.uint8)
+    half = ((x1 - x0) // 2, (y1 - y0) // 2)
+    cv2.ellipse(mask, half, half, 0, 0, 360, 255, -1)
     cv2.copyTo(cv2.blur(part, (kernel, max(3, kernel // 2))), mask, part)

@@ -12,7 +12,7 @@ STAND, WALK, SIT, LIE = "stand", "walk", "sit", "lie"
 _RARE = (
     "drink", "wipe", "cover", "push", "write", "lie", "carry", "wear", "twist", "eat",
     "back", "push", "lean", "drink", "cover", "wear", "lie", "eat", "carry", "push",
-    None, "back", "drink", None, "wear", "lean", "cover", "push", "carry", "eat",
+    "wipe", "back", "drink", None, "wear", "lean", "cover", "push", "carry", "eat",
 )  # fmt: skip
 _CYCLE = tuple(name for rare in _RARE for name in (rare, None))
 
@@ -97,7 +97,7 @@ def draw_script(rng: np.random.Generator, nth: int) -> Script:
     named = [(pick(rng, objects), leading)] if leading else []
     named += _posture_roles(rng, posture, leading)
     named += _hand_roles(rng, posture, leading)
-    count = 2 + (rng.random() < 0.36) + (rng.random() < 0.10)
+    count = 2 + (rng.random() < 0.32) + (rng.random() < 0.10)
     passive = _FEATURED[nth % len(_FEATURED)]
     while len({name for name, _ in named}) < count:
         named.append((passive, "passive"))
@@ -156,11 +156,11 @@ def _hand_roles(rng, posture: str, leading: str | None) -> list[tuple[str, str]]
 
 def _interval(rng, action: str) -> tuple[int, int]:
     """Some contacts begin or end inside the video, so that labels change over time."""
-    share = 0.34 if action in ("touch", "twist", "wipe") else 0.15
+    share, latest = (0.45, 24) if action in ("touch", "twist", "wipe") else (0.15, 18)
     start, stop = 0, FRAMES
     if action in _MAY_PAUSE:
-        start = int(rng.integers(5, 18)) if rng.random() < share else 0
-        stop = int(rng.integers(FRAMES - 16, FRAMES - 5)) if rng.random() < share else FRAMES
+        start = int(rng.integers(5, latest)) if rng.random() < share else 0
+        stop = int(rng.integers(FRAMES - latest, FRAMES - 5)) if rng.random() < share else FRAMES
     return start, stop
 
 
