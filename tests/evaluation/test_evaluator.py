@@ -133,12 +133,6 @@ def test_a_bad_prediction_names_its_frame(random_frames):
         SceneGraphEvaluator(dataset_name=DATASET, task="predcls").process([inputs], [outputs])
 
 
-def test_the_baseline_is_for_predcls_only(random_frames):
-    baseline = FrequencyBaseline(truth for truth, _ in random_frames(5, "predcls"))
-    with pytest.raises(ValueError, match="no row in sgdet"):
-        SceneGraphEvaluator(dataset_name=DATASET, task="sgdet", baseline=baseline)
-
-
 def _evaluate_shard(rank, frames, folder):
     """The second process has no frame."""
     dist.init_process_group(

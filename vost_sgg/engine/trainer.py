@@ -172,9 +172,9 @@ class SGGTrainer(DefaultTrainer):
 
     @classmethod
     def build_evaluator(cls, cfg: CfgNode, dataset_name: str) -> DatasetEvaluator:
-        """The registered evaluator; in PredCLS with the frequency baseline of the training sets."""
+        """The registered evaluator, with the frequency baseline of the training sets."""
         baseline = None
-        if cfg.MODEL.TASK == "predcls" and cfg.DATASETS.TRAIN:
+        if cfg.DATASETS.TRAIN:
             check_datasets(cfg.DATASETS.TRAIN, "DATASETS.TRAIN")
             records = chain.from_iterable(read_datasets(cfg.DATASETS.TRAIN))
             baseline = FrequencyBaseline(map(frame_ground_truth, records))

@@ -30,11 +30,11 @@ class SceneGraphEvaluator(DatasetEvaluator):
         task: ``predcls``, ``sgcls`` or ``sgdet``.
         protocol, constraints, nms, iou: see ``SceneGraphRecall``.
         method: name of the model's row in the table.
-        baseline: a ``FrequencyBaseline``, scored on the same frames in the same pass (PredCLS only).
+        baseline: a ``FrequencyBaseline``, scored on the model's own boxes and classes in the same pass.
         output_dir: where ``scene_graph_recall_<dataset_name>.json`` is written; None writes none.
 
     Raises:
-        ValueError: a name is unknown, or a baseline is given for another task than PredCLS.
+        ValueError: a name is unknown.
     """
 
     @configurable
@@ -51,10 +51,6 @@ class SceneGraphEvaluator(DatasetEvaluator):
         baseline: FrequencyBaseline | None = None,
         output_dir: str | None = None,
     ):
-        if baseline is not None and task != "predcls":
-            raise ValueError(
-                f"the frequency baseline is given boxes and classes, so it has no row in {task}: pass None"
-            )
         self._dataset_name = dataset_name
         self._rules = {
             "task": task,
@@ -137,7 +133,7 @@ class SceneGraphEvaluator(DatasetEvaluator):
     def _update(self, ground_truth, prediction) -> None:
         self._recalls[self._method].update(ground_truth, prediction)
         if self._baseline is not None:
-            self._recalls[BASELINE_NAME].update(ground_truth, self._baseline.predict(ground_truth))
+            self._recalls[BASELINE_NAME].update(ground_truth, self._baseline.predict(prediction))
 
     def _gathered(self) -> dict[str, SceneGraphRecall] | None:
         """The recalls over all processes, in the main one; None in the others."""

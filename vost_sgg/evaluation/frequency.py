@@ -2,11 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
-from vost_sgg.evaluation.slots import GROUP_SIZES, NUM_PREDICATES, annotated_slots
-from vost_sgg.structures import FrameGroundTruth, FramePrediction
+from vost_sgg.evaluation.slots import (
+    GROUP_SIZES,
+    NUM_PREDICATES,
+    annotated_slots,
+    predicted_slots,
+)
+from vost_sgg.structures import PREDICATE_GROUPS, FrameGroundTruth, FramePrediction
 
 
 class FrequencyBaseline:
@@ -39,15 +45,15 @@ class FrequencyBaseline:
         self._overall = _shares(sum(counts.values()), sum(pairs.values()))
         self._by_class = {label: _shares(counts[label], pairs[label]) for label in pairs}
 
-    def predict(self, ground_truth: FrameGroundTruth) -> FramePrediction:
-        """The scene graph of a frame whose boxes, classes and pairs are given; numpy, in the annotation's units."""
-        labels = annotated_slots(ground_truth).classes[:, 1]
+    def predict(self, prediction: FramePrediction) -> FramePrediction:
+        """``prediction`` with these predicates in place of its own; boxes, classes and scores stay.
+
+        Where boxes and classes are given they are the annotated ones; elsewhere the baseline sees what the model saw.
+        """
+        labels = predicted_slots(prediction).classes[:, 1]
         shares = np.array([self._by_class.get(label, self._overall) for label in labels.tolist()])
         groups = np.split(shares.reshape(-1, NUM_PREDICATES), np.cumsum(GROUP_SIZES)[:-1], axis=1)
-        truth = ground_truth
-        return FramePrediction(
-            truth.boxes, truth.classes, np.ones(len(truth.boxes)), truth.pairs, *groups
-        )
+        return replace(prediction, **dict(zip(PREDICATE_GROUPS, groups, strict=True)))
 
 
 def _shares(counts: np.ndarray, pairs: int) -> np.ndarray:
