@@ -128,7 +128,7 @@ class SGGCheckpointer(DetectionCheckpointer):
 
     def _load_model(self, checkpoint: dict):
         self._check_origin(checkpoint.get("meta", {}))
-        _start_temporal_heads(checkpoint["model"])
+        _start_temporal_heads(checkpoint["model"], self.model.state_dict())
         incompatible = super()._load_model(checkpoint)
         if incompatible.incorrect_shapes:
             name, found, expected = incompatible.incorrect_shapes[0]
@@ -137,11 +137,13 @@ class SGGCheckpointer(DetectionCheckpointer):
                 f"in this model, the first {name}: {found} in the file, {expected} in the model. Use the config that "
                 "the checkpoint was trained with (config.yaml beside it)"
             )
-        if self.strict and incompatible.missing_keys:
+        missing = incompatible.missing_keys
+        if self.strict and missing:
+            spatial = all(name.startswith("temporal_") for name in missing)
             raise ValueError(
-                f"checkpoint {self._source} lacks {len(incompatible.missing_keys)} parameter(s) of this model, the "
-                f"first {incompatible.missing_keys[0]}: it cannot be evaluated. Use the config that the checkpoint was "
-                "trained with (config.yaml beside it), or train from it first"
+                f"checkpoint {self._source}{' is of the spatial stage: it' * spatial} lacks {len(missing)} "
+                f"parameter(s) of this model, the first {missing[0]}: it cannot be evaluated. Use the config that the "
+                "checkpoint was trained with (config.yaml beside it), or train from it first"
             )
         return incompatible
 
@@ -154,9 +156,13 @@ class SGGCheckpointer(DetectionCheckpointer):
                 )
 
 
-def _start_temporal_heads(state: dict) -> None:
-    """Temporal heads that a checkpoint of the spatial stage lacks start as copies of the spatial ones (as OED)."""
+def _start_temporal_heads(state: dict, expected: Mapping) -> None:
+    """Temporal heads that a model expects and a checkpoint of the spatial stage lacks start as copies of the spatial
+    ones (as OED).
+    """
     if any(name.startswith("temporal_") for name in state):
         return
     heads = [name for name in state if name.startswith(("entity_heads.", "predicate_heads."))]
-    state.update({f"temporal_{name}": state[name] for name in heads})
+    state.update(
+        {f"temporal_{name}": state[name] for name in heads if f"temporal_{name}" in expected}
+    )

@@ -40,7 +40,8 @@ def check_resumable(saved: Mapping | None, current: Mapping, path: str) -> None:
     What changes the order of the data is an error; what changes the arithmetic is warned of.
 
     Raises:
-        ValueError: the checkpoint is not one of this trainer's, or the training data or the batch size changed.
+        ValueError: the checkpoint is not one of this trainer's, or is another stage's, or the training data or the
+            batch size changed.
     """
     if not saved:
         raise ValueError(
@@ -48,6 +49,7 @@ def check_resumable(saved: Mapping | None, current: Mapping, path: str) -> None:
             "MODEL.WEIGHTS and leave --resume away"
         )
     remedies = {
+        "temporal_aggregator": "MODEL.TEMPORAL_AGGREGATOR.NAME changed, so the checkpoint is another stage's",
         "dataset": "the training data changed (frames or labels), so the epochs would not fit together",
         "batch_size": "SOLVER.IMS_PER_BATCH changed, so iterations are not the same; to fit another machine change "
         "SOLVER.ACCUMULATION_STEPS",

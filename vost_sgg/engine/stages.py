@@ -19,24 +19,28 @@ def remaining_stages(cfg: CfgNode, *, resume: bool) -> Iterator[CfgNode]:
     """Yields the config of each stage that is still to be trained; its ``MODEL.WEIGHTS`` is what the stage before left.
 
     With ``resume`` training begins at the last stage that has a checkpoint, which may be finished: its trainer then
-    only evaluates. If ``cfg.MODEL.WEIGHTS`` is a checkpoint of one of the stages, training begins behind that stage.
+    only evaluates. If ``cfg.MODEL.WEIGHTS`` is a checkpoint of one of the stages, training begins behind that stage;
+    one of the last stage is trained on. Each stage's config is written into its folder, so that the stage can be
+    evaluated by itself.
     """
     stages = stage_configs(cfg)
     weights, names = cfg.MODEL.WEIGHTS, list(stages)
-    begin = len(_stages_behind(weights, stages))
+    begin = min(len(_stages_behind(weights, stages)), len(stages) - 1)
     if begin:
         logger.info(
-            f"{weights} is a result of stage {names[begin - 1]}, so that this is passed over"
+            f"MODEL.WEIGHTS {weights} is a trained stage's: {', '.join(names[:begin])} left out"
         )
     begun = [i for i, stage in enumerate(stages.values()) if _has_checkpoint(stage)]
     if resume and begun and begun[-1] > begin:
         begin = begun[-1]
         weights = _result_of(stages[names[begin - 1]])
-        logger.info(f"--resume: stage {names[begin]} has begun, those before it are passed over")
+        logger.info(f"--resume: stage {names[begin]} has begun, those before it are left out")
     for name in names[begin:]:
+        stage = _with_weights(stages[name], weights)
         if name:
-            logger.info(f"stage {name}, in {stages[name].OUTPUT_DIR}")
-        yield _with_weights(stages[name], weights)
+            logger.info(f"stage {name}, in {stage.OUTPUT_DIR}")
+            _write_config(stage)
+        yield stage
         weights = _result_of(stages[name])
         comm.synchronize()
 
@@ -56,6 +60,13 @@ def _stages_behind(weights: str, stages: dict[str, CfgNode]) -> list[str]:
 
 def _has_checkpoint(stage: CfgNode) -> bool:
     return PathManager.isfile(os.path.join(stage.OUTPUT_DIR, "last_checkpoint"))
+
+
+def _write_config(stage: CfgNode) -> None:
+    if comm.is_main_process():
+        PathManager.mkdirs(stage.OUTPUT_DIR)
+        with PathManager.open(os.path.join(stage.OUTPUT_DIR, "config.yaml"), "w") as file:
+            file.write(stage.dump())
 
 
 def _result_of(stage: CfgNode) -> str:

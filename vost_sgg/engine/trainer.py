@@ -99,8 +99,10 @@ class SGGTrainer(DefaultTrainer):
             fill_class_embeddings(self.bare_model, self.cfg)
             return
         path = self.checkpointer.get_checkpoint_file()
-        saved = self.checkpointer.load(path)
+        saved = self.checkpointer.load(path, checkpointables=[])
         check_resumable(saved.get("meta"), self.checkpointer.meta, path)
+        for name, part in self.checkpointer.checkpointables.items():
+            part.load_state_dict(saved.pop(name))
         self.start_iter = self.iter + 1
         self.data_loader.batch_sampler.start_iteration = self.start_iter
         states = saved["random_state"]
