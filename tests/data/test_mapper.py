@@ -1,5 +1,8 @@
 """What the mapper makes of records, and what it says of broken files."""
 
+import zlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -106,6 +109,29 @@ def test_a_broken_frame_is_named(records, tmp_path, kept_bytes):
     file = tmp_path / "A.mp4" / "000001.png"
     file.write_bytes(file.read_bytes()[:kept_bytes])
     with pytest.raises(FrameError, match=r"000001.png cannot be read .*--verify"):
+        make_mapper(True)(records[:1], {0: []})
+
+
+def test_a_frame_without_pixels_is_named(records, monkeypatch):
+    # Pillow writes no such file, other decoders read one.
+    monkeypatch.setattr(
+        "vost_sgg.data.mapper.read_image", lambda *_: np.zeros((0, 48, 3), np.uint8)
+    )
+    records[0]["height"] = 0
+    with pytest.raises(FrameError, match=r"000001.png has no pixels \(48x0\); .*--verify"):
+        make_mapper(True)(records[:1], {0: []})
+
+
+@pytest.mark.parametrize("side", [16, 20])
+def test_a_file_that_declares_no_pixels_is_named(records, side):
+    """The width (at byte 16 of a PNG) or the height (at byte 20) is zero, with the checksum that fits."""
+    file = Path(records[0]["file_name"])
+    content = bytearray(file.read_bytes())
+    content[side : side + 4] = bytes(4)
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
+    file.write_bytes(content)
+    records[0]["width" if side == 16 else "height"] = 0
+    with pytest.raises(FrameError, match=r"000001.png (cannot be read|has no pixels) .*--verify"):
         make_mapper(True)(records[:1], {0: []})
 
 

@@ -38,10 +38,10 @@ POINTS = {
 }
 
 
-def staged_cfg(output: Path, *opts):
-    """SGDET at sample size, smaller still, on data sets that are registered as "tiny_train" and "tiny_test"."""
+def staged_cfg(output: Path, *opts, task: str = "sgdet"):
+    """OED at sample size, smaller still, on data sets that are registered as "tiny_train" and "tiny_test"."""
     return get_vost_cfg(
-        "configs/sample/oed_sgdet.yaml", [*SIZE, *SCHEDULE, "OUTPUT_DIR", str(output), *opts]
+        f"configs/sample/oed_{task}.yaml", [*SIZE, *SCHEDULE, "OUTPUT_DIR", str(output), *opts]
     )
 
 

@@ -81,7 +81,7 @@ def test_a_diverged_step_is_reported():
     _, trainer, _ = stepped([BATCH])
     trainer.check_finite()
     _, trainer, _ = stepped(repeat([(float("nan"), 1.0)]))
-    with pytest.raises(FloatingPointError, match="norm is nan at iteration 0.*SOLVER.BASE_LR"):
+    with pytest.raises(FloatingPointError, match="not finite at iteration 0.*SOLVER.BASE_LR"):
         trainer.check_finite()
     with pytest.raises(FloatingPointError, match="infinite or NaN"):
         stepped(repeat([(float("nan"), 1.0)]), period=1)

@@ -5,8 +5,11 @@ import logging
 
 import pytest
 import torch
+from detectron2.engine import HookBase
 
+from tests.engine.staged_run import staged_cfg
 from tests.tiny import register, tiny_cfg, tiny_records
+from vost_sgg.config import stage_configs
 from vost_sgg.engine import SGGTrainer, trainer
 from vost_sgg.engine.trainer import load_for_evaluation
 
@@ -149,6 +152,27 @@ def test_a_diverged_run_writes_no_checkpoint(make_cfg, tmp_path):
     with pytest.raises(FloatingPointError, match="training diverged"):
         built.train()
     assert not any(name.endswith(".pth") for name in files(tmp_path))
+
+
+@pytest.mark.parametrize("task", ["predcls", "sgdet"])
+def test_a_loss_that_is_no_number_is_named_by_its_iteration(tmp_path, task):
+    records = tiny_records(tmp_path / "frames", VIDEOS)
+    register("tiny_train", records)
+    register("tiny_test", records)
+    output = tmp_path / "output"
+    built = SGGTrainer(stage_configs(staged_cfg(output, task=task))["SPATIAL"])
+
+    class Poison(HookBase):
+        """One bad batch; from then on nothing is a number."""
+
+        def before_step(self):
+            bad = self.trainer.iter == 2
+            built.bare_model.criterion.weights["loss_object"] = float("nan") if bad else 1.0
+
+    built.register_hooks([Poison()])
+    with pytest.raises(FloatingPointError, match="not finite at iteration 2: training diverged"):
+        built.train()
+    assert not list((output / "spatial").glob("*.pth"))
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,14 @@ def test_more_pairs_than_slots_is_one_clear_error(matcher):
         matcher(random_outputs(1, 1, 4), torch.ones(1, 4, dtype=torch.bool), targets)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_outputs_that_are_not_finite_are_one_clear_error(matcher, value):
+    outputs, targets = random_outputs(1, 2, 4), PairTargets.stack(frames_of((2, 3)), "cpu")
+    outputs["object_boxes"][0, 1, 2] = value
+    with pytest.raises(FloatingPointError, match="the model's outputs are not"):
+        matcher(outputs, torch.ones(2, 4, dtype=torch.bool), targets)
+
+
 def test_pair_indices_are_those_of_itertools():
     frames = frames_of((4, 1, 6))
     # One frame whose person is not its first box.

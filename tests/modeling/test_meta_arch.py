@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from tests.modeling.conftest import TINY
 from tests.modeling.oed_losses import oed_predcls_losses
 from tests.modeling.oed_reference import oed_predcls
 from vost_sgg.config import get_vost_cfg, stage_configs
@@ -148,6 +149,44 @@ def test_video_batches_equal_single_frames(tiny_model, make_clip):
     for prediction, frame in zip(together, frames, strict=True):
         ((alone,),) = tiny_model([{"frames": [frame], "references": {0: []}}])
         torch.testing.assert_close(prediction.contacting, alone.contacting, atol=2e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("task", ["predcls", "sgcls", "sgdet"])
+@pytest.mark.parametrize("counts", [(0, 2, 3), (2, 0, 0), (0, 0, 0)])
+def test_temporal_frames_without_pairs_give_finite_numbers(make_clip, task, counts):
+    """Of a target and its two references, some have no annotated pair."""
+    model = build_model(get_vost_cfg(f"configs/sample/oed_{task}.yaml", TINY))
+    clip = {"frames": [make_clip(n)["frames"][0] for n in counts], "references": {0: [1, 2]}}
+    losses = model.train()([clip])
+    sum(losses.values()).backward()
+    assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
+    assert all(loss.isfinite() for loss in losses.values())
+    if task == "predcls" and counts[0] == 0:
+        assert all(loss.item() == 0 for loss in losses.values())
+    with torch.no_grad():
+        ((prediction,),) = model.eval()([clip])
+    slots = {"predcls": counts[0], "sgcls": counts[0] * (counts[0] + 1), "sgdet": 20}[task]
+    assert len(prediction) == slots and prediction.contacting.isfinite().all()
+
+
+@torch.no_grad()
+def test_sgdet_needs_no_annotations_when_testing(make_clip):
+    model = build_model(get_vost_cfg("configs/sample/oed_sgdet.yaml", TINY)).eval()
+    frames = [make_clip(2)["frames"][0] for _ in range(3)]
+    references = {0: [1, 2], 1: [0], 2: []}
+    (expected,) = model([{"frames": frames, "references": references}])
+    bare = [{k: v for k, v in frame.items() if k != "ground_truth"} for frame in frames]
+    (found,) = model([{"frames": bare, "references": references}])
+    for a, b in zip(expected, found, strict=True):
+        assert torch.equal(a.contacting, b.contacting) and torch.equal(a.boxes, b.boxes)
+
+
+@torch.no_grad()
+def test_predcls_without_annotations_is_one_clear_error(tiny_model, make_clip):
+    clip = make_clip(2)
+    del clip["frames"][0]["ground_truth"]
+    with pytest.raises(ValueError, match="needs the given boxes of every frame"):
+        tiny_model([clip])
 
 
 # OED's temporal PredCLS and SGCLS hold 6,939 parameters of predicate heads and 25,600 of learned queries that nothing

@@ -17,7 +17,7 @@ ANNOTATION_FIELDS = ("annotations", "pairs", "attention", "spatial", "contacting
 
 
 class FrameError(RuntimeError):
-    """A frame's file is missing, unreadable or of another size than its annotations."""
+    """A frame's file is missing, unreadable, empty or of another size than its annotations."""
 
 
 class ClipMapper:
@@ -71,7 +71,7 @@ class ClipMapper:
             fields, with "image", a uint8 tensor (3, h, w), and "ground_truth", a FrameGroundTruth of numpy arrays.
 
         Raises:
-            FrameError: a file is missing, cannot be decoded, or has another size than its record says.
+            FrameError: a file is missing, cannot be decoded, has no pixels, or another size than its record says.
         """
         images = [read_frame(record, self.image_format) for record in records]
         transforms = self._draw_transforms(images[0], epoch, records[0]["image_id"])
@@ -111,6 +111,8 @@ def read_frame(record: Mapping, image_format: str) -> np.ndarray:
     ) as error:  # Pillow raises OSError, SyntaxError, ValueError, zlib.error ... on broken files
         raise FrameError(f"frame {file_name} cannot be read ({error}); {remedy}") from error
     height, width = image.shape[:2]
+    if not image.size:
+        raise FrameError(f"frame {file_name} has no pixels ({width}x{height}); {remedy}")
     if (width, height) != (record["width"], record["height"]):
         raise FrameError(
             f"frame {file_name} is {width}x{height} pixels, its annotations are for "

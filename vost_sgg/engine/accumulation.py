@@ -41,7 +41,8 @@ class AccumulationTrainer(SimpleTrainer):
         self.max_norm = max_norm
         self.amp = amp
         self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        self._gradient_norm: Tensor | None = None
+        # The first iteration whose gradient was not finite; on the device, so that no step waits for it.
+        self._diverged_at = torch.full((), -1, device=self._parameters[0].device)
 
     def run_step(self) -> None:
         self.optimizer.zero_grad()
@@ -53,18 +54,21 @@ class AccumulationTrainer(SimpleTrainer):
             for name, loss in self._backward(clips, micro_step).items():
                 losses[name] = losses.get(name, 0) + loss.detach() / self.accumulation_steps
         self.after_backward()
-        self._gradient_norm = nn.utils.clip_grad_norm_(self._parameters, self.max_norm)
+        norm = nn.utils.clip_grad_norm_(self._parameters, self.max_norm)
+        first = ~norm.isfinite() & (self._diverged_at < 0)
+        self._diverged_at = torch.where(first, self.iter, self._diverged_at)
         self._write_metrics(losses, data_time)
         if (self.iter + 1) % self.gather_metric_period == 0:
-            get_event_storage().put_scalar("gradient_norm", self._gradient_norm.item())
+            get_event_storage().put_scalar("gradient_norm", norm.item())
         self.optimizer.step()
 
     def check_finite(self) -> None:
-        """Raises FloatingPointError if the last gradient was not finite: the weights are lost then."""
-        if self._gradient_norm is not None and not torch.isfinite(self._gradient_norm):
+        """Raises FloatingPointError if a gradient was not finite: the weights are lost then."""
+        iteration = int(self._diverged_at)
+        if iteration >= 0:
             raise FloatingPointError(
-                f"the gradient's norm is {self._gradient_norm.item()} at iteration {self.iter}: training diverged and "
-                "no checkpoint is written. Lower SOLVER.BASE_LR, or look at the losses in metrics.json"
+                f"a loss or gradient is not finite at iteration {iteration}: training diverged and no checkpoint is "
+                "written. Lower SOLVER.BASE_LR, or look at the losses in metrics.json"
             )
 
     def _backward(self, clips: list[dict], micro_step: int) -> dict[str, Tensor]:
@@ -73,6 +77,13 @@ class AccumulationTrainer(SimpleTrainer):
         # Gradients travel between processes once a step, with the last micro-batch.
         with self.model.no_sync() if distributed and not last else nullcontext():
             with torch.autocast(self._parameters[0].device.type, torch.bfloat16, enabled=self.amp):
-                losses = self.model(clips)
+                losses = self._losses(clips)
             (sum(losses.values()) / self.accumulation_steps).backward()
         return losses
+
+    def _losses(self, clips: list[dict]) -> dict[str, Tensor]:
+        try:
+            return self.model(clips)
+        except FloatingPointError as error:
+            self.check_finite()  # if an earlier gradient is the cause, it is what is named
+            raise FloatingPointError(f"iteration {self.iter}: {error}") from error

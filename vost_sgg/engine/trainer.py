@@ -137,7 +137,7 @@ class SGGTrainer(DefaultTrainer):
         return self._last_eval_results
 
     def check_finite(self) -> None:
-        """Raises FloatingPointError if the last step's gradient was not finite."""
+        """Raises FloatingPointError if a step's gradient was not finite."""
         self._trainer.check_finite()
 
     @classmethod

@@ -21,6 +21,9 @@ PREDICTION_KEYS = (
 class SceneGraphCriterion(nn.Module):
     """Sums each loss over the slots that the matcher assigned; the object class over every valid slot.
 
+    Of a pair with several attention labels the first is trained, since their loss is a cross entropy; the matcher and
+    the evaluator read all of them.
+
     Nothing is indexed by a mask: padding is weighted by zero, so that no number has to leave the device.
     """
 

@@ -85,7 +85,12 @@ class HungarianMatcher:
 
     @torch.no_grad()
     def __call__(self, outputs: dict[str, Tensor], valid: Tensor, targets: PairTargets) -> Tensor:
-        """As the contract of :data:`MATCHER`. Raises ValueError when a frame has more pairs than slots."""
+        """As the contract of :data:`MATCHER`.
+
+        Raises:
+            ValueError: a frame has more pairs than slots.
+            FloatingPointError: outputs are not finite.
+        """
         num_slots, num_pairs = valid.shape[1], targets.valid.shape[1]
         if num_pairs > num_slots:
             raise ValueError(
@@ -96,6 +101,10 @@ class HungarianMatcher:
         # A padded slot is nobody's choice; a padded pair takes, at no cost, a slot that is left.
         cost = cost.masked_fill(~valid[None, :, :, None], 1e6)
         cost = (cost * targets.valid[:, None]).cpu().numpy()
+        if not np.isfinite(cost).all():
+            raise FloatingPointError(
+                "the matcher's costs are not finite: the model's outputs are not"
+            )
         slots = np.empty((*cost.shape[:2], num_pairs), dtype=np.int64)
         for layer, frame in np.ndindex(cost.shape[:2]):
             rows, columns = linear_sum_assignment(cost[layer, frame])

@@ -131,7 +131,7 @@ class OneStageSGG(nn.Module):
         Args:
             clips: each ``{"frames": [T frame dicts], "references": {target: [indices of frames]}}``. A frame dict has
                 ``image`` (3, H, W) uint8 RGB, ``ground_truth`` :class:`FrameGroundTruth`, and ``width``, ``height`` in
-                pixels of the original frame.
+                pixels of the original frame. When testing SGDET, ``ground_truth`` may be left out.
 
         Returns:
             When training, the weighted losses of every clip's targets, by name. When testing, for each clip the
@@ -166,9 +166,9 @@ class OneStageSGG(nn.Module):
         one size, and the temporal phase reads the states.
         """
         frames, targets = clip["frames"], list(clip["references"])
-        queries = self.query_initializer(
-            PairTargets.stack([frame["ground_truth"] for frame in frames], self.device), len(frames)
-        )
+        given = [frame["ground_truth"] for frame in frames if "ground_truth" in frame]
+        known = PairTargets.stack(given, self.device) if len(given) == len(frames) else None
+        queries = self.query_initializer(known, len(frames))
         states, outputs, order = [], [], []
         for batch in batches_of_equal_size(frames, self.frames_per_batch):
             state = self.spatial_phase(*self.preprocess([frames[t] for t in batch]), queries[batch])

@@ -66,7 +66,7 @@ class PairPriorQueries(nn.Module):
         """As the contract of :data:`QUERY_INITIALIZER`. Raises ValueError without targets: the task gives the boxes."""
         if targets is None:
             raise ValueError(
-                "PairPriorQueries needs the given boxes of every frame, and these frames have none"
+                "PairPriorQueries needs the given boxes of every frame (ground_truth), and these frames lack them"
             )
         if self.class_embedding is None:
             pairs, valid, labels = *targets.ordered_pairs(), None
