@@ -8,7 +8,7 @@ import numpy as np
 from vost_sgg.data.sample.figure import Figure
 from vost_sgg.data.sample.layout import Layout
 from vost_sgg.data.sample.room import Prop
-from vost_sgg.data.sample.scripts import IN_HAND
+from vost_sgg.data.sample.scripts import AT_HAND, IN_HAND
 
 _TALL = frozenset({"broom", "vacuum"})  # stands on the floor while it is held
 _BIG = 0.23  # an object wider than this (in body heights) is held with both hands
@@ -64,19 +64,23 @@ def _hold(layout: Layout, prop: Prop, figure: Figure, frame: int) -> Placement:
             [layout.side * 0.22 * prop.size[0] * (prop.name == "vacuum"), -0.42 * prop.size[1]]
         )
         return Placement(centre, hands=(grip, grip + np.array([0, 0.08 * h])))
-    first = next((p for p in layout.props if p.role and p.role.action in IN_HAND), prop)
-    # What the other hand holds hangs at the hip.
-    centre = (
-        _ahead(layout, figure, 0.19, 0.06 + prop.size[1] / h / 2 + bob)
-        if prop is first
-        else _ahead(layout, figure, 0.05, 0.36 + bob)
-    )
-    if prop.size[0] > _BIG * h and prop is first:
+    centre, alone = _held_at(layout, prop, figure, bob)
+    if prop.size[0] > _BIG * h and alone:
         edge = np.array([0.40 * prop.size[0], 0.22 * prop.size[1]])
         return Placement(centre, hands=(centre - edge * [1, -1], centre + edge))
-    return Placement(
-        centre, hands=(centre + np.array([-layout.side * 0.2 * prop.size[0], 0.32 * prop.size[1]]),)
-    )
+    grip = centre + np.array([-layout.side * 0.2 * prop.size[0], 0.32 * prop.size[1]])
+    return Placement(centre, hands=(grip,))
+
+
+def _held_at(layout: Layout, prop: Prop, figure: Figure, bob: float) -> tuple[np.ndarray, bool]:
+    """Where an object is held, and whether both hands are free for it: what the other hand does must stay in sight."""
+    actions = [p.role.action for p in layout.props if p.role and p is not prop]
+    first = next((p for p in layout.props if p.role and p.role.action in IN_HAND), prop)
+    if prop is not first:
+        return _ahead(layout, figure, 0.05, 0.36 + bob), False
+    alone = not AT_HAND.intersection(actions)
+    forward = 0.19 if alone else 0.06
+    return _ahead(layout, figure, forward, 0.06 + prop.size[1] / figure.height / 2 + bob), alone
 
 
 def _carry(layout: Layout, prop: Prop, figure: Figure, frame: int) -> Placement:
@@ -114,7 +118,7 @@ def _write(layout: Layout, prop: Prop, figure: Figure, frame: int) -> Placement:
 
 def _touch_point(layout: Layout, prop: Prop, figure: Figure) -> np.ndarray:
     w, h = prop.size
-    x = prop.place[0] - layout.side * (w / 2 - min(0.12 * figure.height, 0.4 * w))
+    x = prop.place[0] - layout.side * (w / 2 - min(0.06 * figure.height, 0.4 * w))
     shoulder = figure.neck[1] + 0.04 * figure.height
     y = np.clip(
         prop.place[1] - 0.15 * h, shoulder + 0.02 * figure.height, shoulder + 0.22 * figure.height

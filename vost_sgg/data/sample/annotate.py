@@ -9,7 +9,7 @@ from vost_sgg.data.sample.play import FrameState, Play
 from vost_sgg.data.sample.relations import attention, contacting, spatial
 from vost_sgg.data.sample.scripts import FRAMES
 
-_OMITTED = 0.14  # share of entries that the annotators of AG could not see, beside what is truly out of view
+_OMITTED = 0.142  # share of entries that the annotators of AG could not see, beside what is truly out of view
 _UNDETECTED = 0.105  # share of frames whose person the detector misses; more when the camera shakes
 _WRONG_FIRST = 0.06  # share of frames with two persons whose first row is not the actor
 _JITTER = 0.015  # of annotators and of the detector, in units of the box's sides

@@ -83,8 +83,8 @@ class Play:
         self._lost = rng.random(FRAMES) < _LOST
         self._shaken = rng.random(FRAMES) < _SHAKEN
         self._blurred = rng.random((len(layout.props), FRAMES)) < _BLURRED
-        # Half of what a hand takes later or puts away comes from out of the picture.
-        self._pocketed = rng.random(len(layout.props)) < 0.5
+        # Some of what a hand takes later or puts away comes from out of the picture.
+        self._pocketed = rng.random(len(layout.props)) < 0.35
 
     def _draw_gaze(self, rng) -> list:
         """Who looks where, dwell by dwell (1.2 to 2.8 s): an index of a prop, elsewhere, or with the face hidden."""

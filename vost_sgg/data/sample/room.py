@@ -1,6 +1,6 @@
 """What stands in the room, and where."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from vost_sgg.data.sample.scripts import (
     FRAMES,
     IN_HAND,
     LIE,
+    SIT,
     WALK,
     Role,
     Script,
@@ -138,7 +139,7 @@ class Room:
         if role.action in BODY:
             return [self._worn(role)]
         prop = self._passive(role.object, role)
-        return [self._pedestal(prop), prop] if role.object in _SMALL else [prop]
+        return self._raised(prop) if role.object in _SMALL else [prop]
 
     def _seat(self, role: Role) -> Prop:
         w, h = np.array(SPRITES[role.object].size) * self._body
@@ -160,33 +161,32 @@ class Room:
         w, h = self._sized(role.object)
         if role.action in ("drink", "eat", "write"):
             w, h = 1.25 * w, 1.25 * h
-        x = self._foot[0] + self._side * self._body * self._rng.uniform(0.38, 0.46)
+        x = self._foot[0] + self._side * self._body * self._rng.uniform(0.26, 0.42)
         prop = self._prop(
             role.object, role, (w, h), (x, self._foot[1] - h / 2), True, self._side < 0
         )
         waits = role.start > 0 or role.stop < FRAMES
         small = role.object in _SMALL and role.action != "push"
-        return (
-            [self._pedestal(prop), self._raised(prop)]
-            if waits and small and self._script.posture != WALK
-            else [prop]
-        )
+        return self._raised(prop) if waits and small and self._script.posture != WALK else [prop]
 
-    def _raised(self, prop: Prop) -> Prop:
-        w, h = SPRITES["pedestal"].size
-        place = (prop.place[0], self._foot[1] - h * self._body - prop.size[1] / 2 + 1)
-        return Prop(prop.name, prop.role, prop.size, place, prop.front, prop.flip, prop.habits)
-
-    def _pedestal(self, prop: Prop) -> Prop:
-        w, h = np.array(SPRITES["pedestal"].size) * self._body
-        return self._prop(
-            "pedestal", None, (w, h), (prop.place[0], self._foot[1] - h / 2), prop.front
+    def _raised(self, prop: Prop) -> list[Prop]:
+        """The prop on a pedestal: about as high as a hand would hold it, so that its place does not tell."""
+        on_floor = any(
+            role.action == "sit" and role.object == "floor" for role in self._script.roles
         )
+        height = 0.14 if on_floor else {SIT: 0.29, LIE: 0.36}.get(self._script.posture, 0.43)
+        height = (height + self._rng.uniform(-0.03, 0.04)) * self._body
+        width = SPRITES["pedestal"].size[0] * self._body
+        x, floor = prop.place[0], self._foot[1]
+        pedestal = self._prop(
+            "pedestal", None, (width, height), (x, floor - height / 2), prop.front
+        )
+        return [pedestal, replace(prop, place=(x, floor - height - prop.size[1] / 2 + 1))]
 
     def _workplace(self, role: Role) -> list[Prop]:
         """What the hand works at stands beside the person, its near edge within the arm's reach."""
         w, h = self._sized(role.object)
-        near = self._foot[0] + self._side * self._body * 0.20
+        near = self._foot[0] + self._side * self._body * self._rng.uniform(0.22, 0.28)
         x = near + self._side * w / 2
         if role.object in _WALL_HUNG:
             y = self._foot[1] - self._body * _WALL_HUNG[role.object]
@@ -198,10 +198,10 @@ class Room:
                 role.object,
                 role,
                 (w, h),
-                (x + self._side * 0.10 * self._body, self._foot[1] - h / 2),
+                (x, self._foot[1] - h / 2),
                 True,
             )
-            return [self._pedestal(prop), self._raised(prop)]
+            return self._raised(prop)
         low = h < 0.6 * self._body
         return [
             self._prop(
@@ -249,8 +249,5 @@ class Room:
                 + (0.2 if self._script.posture == LIE else 0)
             )
             return self._prop(name, role, (w, h), (x, y), False)
-        if name in _SMALL:
-            top = self._foot[1] - SPRITES["pedestal"].size[1] * body
-            return self._prop(name, role, (w, h), (x, top - h / 2 + 1), False)
         depth = rng.uniform(0.5, 0.95) * (self._foot[1] - self._horizon)
         return self._prop(name, role, (w, h), (x, self._horizon + depth - h / 2 + 4), False)

@@ -105,7 +105,7 @@ class Scene:
     def _hide_evidence(self, image: np.ndarray, figure: Figure) -> None:
         for centre, radius in (
             (figure.head, 1.3 * HEAD),
-            *((hand, 1.8 * HAND) for hand in figure.hands),
+            *((hand, 1.5 * HAND) for hand in figure.hands),
         ):
             reach = radius * figure.height
             _blur(image, np.concatenate([centre - reach, centre + reach]) * _SCALE, 0.8)

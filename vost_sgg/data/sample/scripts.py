@@ -97,7 +97,7 @@ def draw_script(rng: np.random.Generator, nth: int) -> Script:
     named = [(pick(rng, objects), leading)] if leading else []
     named += _posture_roles(rng, posture, leading)
     named += _hand_roles(rng, posture, leading)
-    count = 2 + (rng.random() < 0.32) + (rng.random() < 0.10)
+    count = 2 + (rng.random() < 0.24) + (rng.random() < 0.08)
     passive = _FEATURED[nth % len(_FEATURED)]
     while len({name for name, _ in named}) < count:
         named.append((passive, "passive"))
@@ -156,7 +156,7 @@ def _hand_roles(rng, posture: str, leading: str | None) -> list[tuple[str, str]]
 
 def _interval(rng, action: str) -> tuple[int, int]:
     """Some contacts begin or end inside the video, so that labels change over time."""
-    share, latest = (0.45, 24) if action in ("touch", "twist", "wipe") else (0.15, 18)
+    share, latest = (0.45, 24) if action in ("touch", "twist", "wipe") else (0.28, 18)
     start, stop = 0, FRAMES
     if action in _MAY_PAUSE:
         start = int(rng.integers(5, latest)) if rng.random() < share else 0
