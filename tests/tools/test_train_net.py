@@ -1,7 +1,6 @@
 """The training command as its user types it: what it leaves behind, and how it refuses bad input."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -168,25 +167,13 @@ def test_more_gpus_than_there_are_is_refused(monkeypatch):
         with_available_device(tiny_cfg(Path("output")), 2)
 
 
-def test_processes_that_refuse_bad_input_end_with_its_status(tmp_path):
-    (tmp_path / "config.yaml").write_text(
-        tiny_cfg(tmp_path / "output", "MODEL.META_ARCHITECTURE", "OneStageSGG").dump()
-    )
-    command = [
-        sys.executable,
-        "tools/train_net.py",
-        "--config-file",
-        str(tmp_path / "config.yaml"),
-        "--num-gpus",
-        "2",
-    ]
-    result = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 2, result.stderr
-    assert "error: DATASETS.TEST: no data set 'tiny_test' is registered" in result.stderr
-    assert "Traceback" not in result.stderr
+def test_processes_that_refuse_bad_input_end_with_its_status(config, monkeypatch, capfd):
+    """In processes of their own the tiny data sets are not registered."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    options = ["--num-gpus", "2", "MODEL.META_ARCHITECTURE", "OneStageSGG"]
+    with pytest.raises(SystemExit) as stop:
+        train_net.main(["--config-file", config, *options])
+    assert stop.value.code == 2
+    error = capfd.readouterr().err
+    assert "error: DATASETS.TEST: no data set 'tiny_test' is registered" in error
+    assert "Traceback" not in error
