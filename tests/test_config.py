@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from vost_sgg.config import get_vost_cfg
+from vost_sgg.config import get_vost_cfg, stage_configs
 from vost_sgg.modeling import MATCHER, build_model
 
 CONFIGS = sorted(p for p in Path("configs").rglob("*.yaml") if not p.name.startswith("Base"))
@@ -26,6 +26,46 @@ def test_an_unknown_key_in_a_file_names_the_nearest(tmp_path):
         KeyError, match="MODEL.MATCHER.NAM does not exist; did you mean MODEL.MATCHER.NAME"
     ):
         get_vost_cfg(str(path))
+
+
+def test_an_unknown_key_of_a_stage_names_the_nearest(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("VERSION: 2\nSTAGES:\n  FIRST:\n    SOLVER:\n      EPOCS: 3\n")
+    with pytest.raises(
+        KeyError, match="STAGES.FIRST.SOLVER.EPOCS does not exist; did you mean SOLVER.EPOCHS"
+    ):
+        get_vost_cfg(str(path))
+    path.write_text("VERSION: 2\nSTAGES:\n  FIRST: 3\n")
+    with pytest.raises(ValueError, match="STAGES.FIRST is 3; a stage is a node of config keys"):
+        get_vost_cfg(str(path))
+    for unknown, nearest in (
+        ("STAGES.TEMPORAL.SOLVER.EPOCS", "STAGES.TEMPORAL.SOLVER.EPOCHS"),
+        ("STAGES.SPATAIL.SOLVER.EPOCHS", "STAGES.SPATIAL.SOLVER.EPOCHS"),
+    ):
+        with pytest.raises(KeyError, match=f"{unknown} does not exist; did you mean {nearest}"):
+            get_vost_cfg("configs/oed_predcls.yaml", [unknown, "1"])
+
+
+def test_options_set_any_key_of_a_stage():
+    options = ["STAGES.SPATIAL.SOLVER.BASE_LR", "0.5", "STAGES.TEMPORAL.TEST.AUG.ENABLED", "True"]
+    cfg = get_vost_cfg("configs/oed_predcls.yaml", options)
+    spatial, temporal = stage_configs(cfg).values()
+    assert (cfg.SOLVER.BASE_LR, spatial.SOLVER.BASE_LR, temporal.SOLVER.BASE_LR) == (
+        1e-4,
+        0.5,
+        1e-4,
+    )
+    assert (spatial.TEST.AUG.ENABLED, temporal.TEST.AUG.ENABLED) == (False, True)
+
+
+def test_each_stage_is_the_config_with_its_own_keys():
+    spatial, temporal = stage_configs(get_vost_cfg("configs/oed_sgcls.yaml")).values()
+    assert (spatial.SOLVER.EPOCHS, temporal.SOLVER.EPOCHS) == (12, 6)
+    assert (spatial.SOLVER.IMS_PER_BATCH, temporal.SOLVER.IMS_PER_BATCH) == (16, 8)
+    assert (spatial.SOLVER.TRAIN_ONLY, temporal.SOLVER.TRAIN_ONLY) == ("", "temporal")
+    assert spatial.OUTPUT_DIR == "./output/oed_sgcls/spatial"
+    assert spatial.MODEL.MATCHER.NAME == "PairIndexMatcher" != temporal.MODEL.MATCHER.NAME
+    assert not spatial.STAGES and not temporal.STAGES
 
 
 def test_a_missing_file_is_named():

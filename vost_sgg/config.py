@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from detectron2.config import CfgNode, get_cfg
@@ -177,11 +177,14 @@ def stage_configs(cfg: CfgNode) -> dict[str, CfgNode]:
 
     Raises:
         KeyError: a stage names a key that does not exist; the message names the nearest ones.
+        ValueError: a stage is no node of keys.
     """
     if not cfg.STAGES:
         return {"": cfg}
     configs = {}
     for name, overrides in cfg.STAGES.items():
+        if not isinstance(overrides, CfgNode):
+            raise ValueError(f"STAGES.{name} is {overrides!r}; a stage is a node of config keys")
         stage = cfg.clone()
         stage.defrost()
         stage.STAGES = CfgNode()
@@ -209,9 +212,24 @@ def get_vost_cfg(config_file: str | None = None, opts: Sequence = ()) -> CfgNode
     with _nearest_key(cfg):
         if config_file:
             cfg.merge_from_file(config_file)
+        _open_stages(cfg, map(str, opts[::2]))
         cfg.merge_from_list(list(opts))
     stage_configs(cfg)  # an unknown key of a stage is said now, not when the stage begins
     return cfg
+
+
+def _open_stages(cfg: CfgNode, keys: Iterable[str]) -> None:
+    """Gives each stage the ``keys`` STAGES.<name>.<key> that it leaves to the config, so that options can set them."""
+    for key in keys:
+        root, _, path = key.partition(".")
+        name, _, path = path.partition(".")
+        node, known = cfg.STAGES.get(name) if root == "STAGES" else None, cfg
+        for part in path.split("."):
+            if not (isinstance(node, CfgNode) and isinstance(known, CfgNode) and part in known):
+                break
+            known = known[part]
+            node.setdefault(part, CfgNode() if isinstance(known, CfgNode) else known)
+            node = node[part]
 
 
 @contextmanager
