@@ -107,10 +107,16 @@ def test_a_temporal_checkpoint_as_weights_is_trained_on(finished, tmp_path):
 
 def test_weights_of_no_stage_start_the_first(finished, tmp_path):
     bare = tmp_path / "bare.pth"
-    torch.save(load(finished / "spatial" / "model_final.pth")["model"], bare)
-    for weights in ("", str(bare), str(tmp_path / "missing.pth")):
+    cut = tmp_path / "cut.pth"
+    whole = finished / "spatial" / "model_final.pth"
+    torch.save(load(whole)["model"], bare)
+    cut.write_bytes(whole.read_bytes()[:1000])
+    for weights in ("", str(bare), str(cut), str(tmp_path / "missing.pth")):
         cfg = staged_cfg(tmp_path, "MODEL.WEIGHTS", weights)
         assert begun(cfg, False) == (["spatial", "temporal"], weights)
+    cfg.MODEL.WEIGHTS = str(cut)
+    with pytest.raises(ValueError, match="cut.pth cannot be read: it is cut short"):
+        SGGTrainer(next(remaining_stages(cfg, resume=False))).resume_or_load(False)
 
 
 def test_resuming_begins_where_the_last_checkpoint_is(finished, tmp_path):
