@@ -40,7 +40,7 @@ def run(cfg, args: argparse.Namespace) -> None:
         setup,
         user_errors,
     )
-    from vost_sgg.engine.stages import final_stage, remaining_stages
+    from vost_sgg.engine.stages import check_later_stages, final_stage, remaining_stages
     from vost_sgg.engine.trainer import SGGTrainer, load_for_evaluation
 
     setup(cfg, args)
@@ -53,6 +53,8 @@ def run(cfg, args: argparse.Namespace) -> None:
         with user_errors(*TRAINING_ERRORS, folder=cfg.OUTPUT_DIR):
             SGGTrainer.test(cfg, model)
         return
+    with user_errors(*SETUP_ERRORS, folder=cfg.OUTPUT_DIR):
+        check_later_stages(cfg)
     for stage in remaining_stages(cfg, resume=args.resume):
         with user_errors(*SETUP_ERRORS, folder=stage.OUTPUT_DIR):
             trainer = SGGTrainer(stage)

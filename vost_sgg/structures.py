@@ -91,7 +91,7 @@ class FramePrediction:
 
 @dataclass
 class PairQueries:
-    """Pair slots of a batch of frames: what the decoders refine (design: "pair slots").
+    """Pair slots of a batch of frames: what the decoders refine.
 
     Args:
         content: (B, N, d) initial content of the subject-object queries, "what".

@@ -212,7 +212,7 @@ def test_a_detr_that_lacks_a_layer_is_refused():
 
 def test_a_detr_of_the_sample_configs_size_converts_with_its_own_norms():
     cfg = stage_configs(get_vost_cfg("configs/sample/oed_sgdet.yaml"))["SPATIAL"]
-    shapes = shapes_of_model(cfg)
+    shapes, width = shapes_of_model(cfg), cfg.MODEL.TRANSFORMER.D_MODEL
     source = {
         "stem.conv1": "conv1",
         "stem.conv1.norm": "bn1",
@@ -222,8 +222,8 @@ def test_a_detr_of_the_sample_configs_size_converts_with_its_own_norms():
         "res3.0.conv1": "layer2.0.conv1",
     }
     rename = {f"backbone.{ours}": f"backbone.0.body.{theirs}" for ours, theirs in source.items()}
-    state_dict = {"class_embed.weight": torch.empty(38, 128), "class_embed.bias": torch.empty(38)}
-    state_dict["bbox_embed.layers.0.weight"] = torch.empty(128, 128)
+    state_dict = {"class_embed.weight": torch.empty(38, width), "class_embed.bias": torch.empty(38)}
+    state_dict["bbox_embed.layers.0.weight"] = torch.empty(width, width)
     for name, shape in shapes.items():
         module, _, tensor = name.rpartition(".")
         if module in rename:

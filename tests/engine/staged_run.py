@@ -26,7 +26,8 @@ SCHEDULE = [
     *("STAGES.SPATIAL.SOLVER.EPOCHS", 2, "STAGES.SPATIAL.SOLVER.LR_DROP_EPOCHS", (1,)),
     *("STAGES.TEMPORAL.SOLVER.EPOCHS", 2, "STAGES.TEMPORAL.SOLVER.LR_DROP_EPOCHS", (1,)),
     *("STAGES.SPATIAL.SOLVER.IMS_PER_BATCH", 3, "STAGES.TEMPORAL.SOLVER.IMS_PER_BATCH", 3),
-    *("SOLVER.BASE_LR", 0.01),
+    *("SOLVER.BASE_LR", 0.01, "SOLVER.LR_SCHEDULER_NAME", "WarmupMultiStepLR"),
+    *("SOLVER.WARMUP_ITERS", 0, "TEST.EVAL_EPOCHS", 1),
 ]
 # Where a process dies, and which call of what it is then in. A stage makes 4 steps and 2 evaluations.
 POINTS = {

@@ -2,6 +2,7 @@
 
 import logging
 import multiprocessing
+import shutil
 import signal
 
 import pytest
@@ -12,7 +13,7 @@ from tests.tiny import register, tiny_records
 from tools import train_net
 from vost_sgg.config import get_vost_cfg, stage_configs
 from vost_sgg.engine import SGGTrainer
-from vost_sgg.engine.stages import final_stage, remaining_stages
+from vost_sgg.engine.stages import check_later_stages, final_stage, remaining_stages
 from vost_sgg.engine.trainer import load_for_evaluation
 
 
@@ -123,9 +124,10 @@ def test_resuming_begins_where_the_last_checkpoint_is(finished, tmp_path):
     assert begun(staged_cfg(tmp_path), True) == (["spatial", "temporal"], "")
     (tmp_path / "spatial" / "last_checkpoint").write_text("model_0000001.pth")
     assert begun(staged_cfg(tmp_path), True) == (["spatial", "temporal"], "")
-    assert begun(staged_cfg(finished), True)[0] == ["temporal"]
+    shutil.copytree(finished, tmp_path / "copy")
+    assert begun(staged_cfg(tmp_path / "copy"), True)[0] == ["temporal"]
     # Without --resume everything is trained anew.
-    assert begun(staged_cfg(finished), False) == (["spatial", "temporal"], "")
+    assert begun(staged_cfg(tmp_path / "copy"), False) == (["spatial", "temporal"], "")
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -181,3 +183,24 @@ def test_the_temporal_model_without_its_phase_is_the_spatial_one(finished, tmp_p
     cfg = stage_configs(staged_cfg(tmp_path, "MODEL.WEIGHTS", weights))["SPATIAL"]
     results = load(finished / "results.pth")["spatial"]
     assert SGGTrainer.test(cfg, load_for_evaluation(cfg)) == results
+
+
+def test_a_fresh_run_forgets_the_stages_of_an_older_one(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "output")
+    next(
+        remaining_stages(staged_cfg(tmp_path / "output"), resume=False)
+    )  # begun, and killed at once
+    assert begun(staged_cfg(tmp_path / "output"), resume=True)[0] == ["spatial", "temporal"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("MODEL.TEMPORAL_AGGREGATOR.NAME", "ProgresiveRefinement", "mean ProgressiveRefinement"),
+        ("SOLVER.TRAIN_ONLY", "temporel", "SOLVER.TRAIN_ONLY is 'temporel'"),
+        ("MODEL.EVALUATOR.NAME", "SceneEvaluator", "mean SceneGraphEvaluator"),
+    ],
+)
+def test_a_mistake_in_a_later_stage_is_said_before_the_first_one(tmp_path, key, value, message):
+    with pytest.raises((KeyError, ValueError), match=message):
+        check_later_stages(staged_cfg(tmp_path, f"STAGES.TEMPORAL.{key}", value))

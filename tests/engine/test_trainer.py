@@ -205,6 +205,8 @@ def test_a_misspelt_name_is_found_before_the_training(make_cfg, key, value, mess
 
 def test_weights_for_an_evaluation_must_be_named_and_complete(make_cfg, tmp_path):
     with pytest.raises(ValueError, match="--eval-only: name a checkpoint as MODEL.WEIGHTS"):
+        load_for_evaluation(make_cfg())
+    with pytest.raises(ValueError, match="--eval-only: there is no checkpoint to evaluate in"):
         load_for_evaluation(make_cfg(), resume=True)
     result = trained(make_cfg())
     model = load_for_evaluation(make_cfg(), resume=True)

@@ -31,15 +31,13 @@ def read_state_dict(path: str) -> dict[str, Tensor]:
             torch.serialization.safe_globals([argparse.Namespace]),
         ):
             checkpoint = torch.load(f, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        reason = str(error).strip().splitlines()[0]
+    except pickle.UnpicklingError:
         raise ValueError(
-            f"{path} is refused: it is damaged, or it holds more than tensors and plain data ({reason})"
+            f"{path} is refused: it is damaged, or it holds more than tensors and plain data"
         ) from None
-    except _BROKEN as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
+    except _BROKEN:
         raise ValueError(
-            f"{path} cannot be read as a torch file: it is cut short or of another kind ({reason[0]})"
+            f"{path} cannot be read as a torch file: it is cut short or of another kind"
         ) from None
     weights = checkpoint.get("model", checkpoint) if isinstance(checkpoint, dict) else None
     if not isinstance(weights, dict) or not all(isinstance(v, Tensor) for v in weights.values()):

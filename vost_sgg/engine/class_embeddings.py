@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 def fill_class_embeddings(model: nn.Module, cfg) -> None:
     """Fills every unfilled :class:`FixedClassEmbedding` of ``model`` from ``MODEL.CLASS_EMBEDDING.PATH``.
 
-    A table that a checkpoint filled stays: OED's carries random noise that no file has (oed: "load it, never rebuild").
+    A table that a checkpoint filled stays: OED's carries random noise that no file has.
 
     Raises:
         ValueError: PATH is not set, or the file has none of a class's words or vectors of another width.

@@ -19,7 +19,9 @@ def build_optimizer(cfg: CfgNode, model: nn.Module) -> torch.optim.AdamW:
         model, base_lr=cfg.SOLVER.BASE_LR, lr_factor_func=lr_factor
     )
     if not groups:
-        raise ValueError(f"{type(model).__name__} has no trainable parameter")
+        raise ValueError(
+            f"{type(model).__name__} has no trainable parameter (SOLVER.TRAIN_ONLY is {cfg.SOLVER.TRAIN_ONLY!r})"
+        )
     return torch.optim.AdamW(groups, lr=cfg.SOLVER.BASE_LR, weight_decay=cfg.SOLVER.WEIGHT_DECAY)
 
 

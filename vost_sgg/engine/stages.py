@@ -9,8 +9,12 @@ from detectron2.utils import comm
 from detectron2.utils.file_io import PathManager
 
 from vost_sgg.config import stage_configs
+from vost_sgg.data.reference_samplers import REFERENCE_SAMPLER
 from vost_sgg.engine.checkpointer import FINAL_NAME, read_meta
 from vost_sgg.engine.run_identity import model_identity
+from vost_sgg.engine.trainer import SGGTrainer
+from vost_sgg.evaluation import EVALUATOR
+from vost_sgg.registry import check_registered
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +39,10 @@ def remaining_stages(cfg: CfgNode, *, resume: bool) -> Iterator[CfgNode]:
         begin = begun[-1]
         weights = _result_of(stages[names[begin - 1]])
         logger.info(f"--resume: stage {names[begin]} has begun, those before it are left out")
+    if not resume and comm.is_main_process():
+        # A later --resume must not take an older run's stages for this one's.
+        for name in names[begin:]:
+            _forget_checkpoint(stages[name])
     for name in names[begin:]:
         stage = _with_weights(stages[name], weights)
         if name:
@@ -43,6 +51,22 @@ def remaining_stages(cfg: CfgNode, *, resume: bool) -> Iterator[CfgNode]:
         yield stage
         weights = _result_of(stages[name])
         comm.synchronize()
+
+
+def check_later_stages(cfg: CfgNode) -> None:
+    """Builds the model, optimizer and sampler of every stage but the first once, so that a mistake there is said before
+    the first one has trained for hours; the first is built right away by its trainer.
+
+    Raises:
+        KeyError, ValueError: as the parts that are built.
+    """
+    for stage in list(stage_configs(cfg).values())[1:]:
+        stage = stage.clone()
+        stage.defrost()
+        stage.MODEL.DEVICE = "cpu"
+        SGGTrainer.build_optimizer(stage, SGGTrainer.build_model(stage))
+        REFERENCE_SAMPLER.build(stage)
+        check_registered(EVALUATOR, stage.MODEL.EVALUATOR.NAME, "MODEL.EVALUATOR.NAME")
 
 
 def final_stage(cfg: CfgNode) -> CfgNode:
@@ -60,6 +84,12 @@ def _stages_behind(weights: str, stages: dict[str, CfgNode]) -> list[str]:
 
 def _has_checkpoint(stage: CfgNode) -> bool:
     return PathManager.isfile(os.path.join(stage.OUTPUT_DIR, "last_checkpoint"))
+
+
+def _forget_checkpoint(stage: CfgNode) -> None:
+    """Removes the tag that resuming reads; the checkpoints themselves stay."""
+    if _has_checkpoint(stage):
+        PathManager.rm(os.path.join(stage.OUTPUT_DIR, "last_checkpoint"))
 
 
 def _write_config(stage: CfgNode) -> None:

@@ -197,8 +197,11 @@ def load_for_evaluation(cfg: CfgNode, *, resume: bool = False) -> nn.Module:
     )
     if not cfg.MODEL.WEIGHTS and not (resume and checkpointer.has_checkpoint()):
         raise ValueError(
-            "--eval-only: name a checkpoint as MODEL.WEIGHTS, or add --resume to take the last one of OUTPUT_DIR "
-            f"({cfg.OUTPUT_DIR})"
+            f"--eval-only: there is no checkpoint to evaluate in {cfg.OUTPUT_DIR}: train this stage first, name one as "
+            f"MODEL.WEIGHTS, or evaluate another stage by the config.yaml in its folder"
+            if resume
+            else "--eval-only: name a checkpoint as MODEL.WEIGHTS, or add --resume to take the last one of "
+            f"{cfg.OUTPUT_DIR}"
         )
     checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=resume)
     return checkpointer.model
