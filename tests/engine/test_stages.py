@@ -204,3 +204,9 @@ def test_a_fresh_run_forgets_the_stages_of_an_older_one(finished, tmp_path):
 def test_a_mistake_in_a_later_stage_is_said_before_the_first_one(tmp_path, key, value, message):
     with pytest.raises((KeyError, ValueError), match=message):
         check_later_stages(staged_cfg(tmp_path, f"STAGES.TEMPORAL.{key}", value))
+
+
+def test_the_check_of_later_stages_draws_nothing(tmp_path):
+    before = torch.get_rng_state()
+    check_later_stages(staged_cfg(tmp_path))
+    assert torch.equal(torch.get_rng_state(), before)

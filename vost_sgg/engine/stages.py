@@ -11,6 +11,7 @@ from detectron2.utils.file_io import PathManager
 from vost_sgg.config import stage_configs
 from vost_sgg.data.reference_samplers import REFERENCE_SAMPLER
 from vost_sgg.engine.checkpointer import FINAL_NAME, read_meta
+from vost_sgg.engine.random_state import preserved_random_state
 from vost_sgg.engine.run_identity import model_identity
 from vost_sgg.engine.trainer import SGGTrainer
 from vost_sgg.evaluation import EVALUATOR
@@ -64,7 +65,8 @@ def check_later_stages(cfg: CfgNode) -> None:
         stage = stage.clone()
         stage.defrost()
         stage.MODEL.DEVICE = "cpu"
-        SGGTrainer.build_optimizer(stage, SGGTrainer.build_model(stage))
+        with preserved_random_state():  # the checks must not change the training
+            SGGTrainer.build_optimizer(stage, SGGTrainer.build_model(stage))
         REFERENCE_SAMPLER.build(stage)
         check_registered(EVALUATOR, stage.MODEL.EVALUATOR.NAME, "MODEL.EVALUATOR.NAME")
 
