@@ -15,7 +15,7 @@ Array = np.ndarray | Tensor
 PREDICATE_GROUPS = ("attention", "spatial", "contacting")
 
 
-def _index(batch, frames):
+def take_frames(batch, frames):
     """A dataclass of tensors, indexed along the first axis of each."""
     values = {f.name: getattr(batch, f.name) for f in fields(batch)}
     return type(batch)(**{name: None if v is None else v[frames] for name, v in values.items()})
@@ -111,7 +111,7 @@ class PairQueries:
 
     def __getitem__(self, frames) -> "PairQueries":
         """The queries of some frames of the batch: an index, slice or list."""
-        return _index(self, frames)
+        return take_frames(self, frames)
 
 
 @dataclass
@@ -162,7 +162,7 @@ class SlotStates:
 
     def __getitem__(self, frames) -> "SlotStates":
         """The states of some frames of the batch: an index, slice or list."""
-        return _index(self, frames)
+        return take_frames(self, frames)
 
     @classmethod
     def concatenate(cls, parts: "list[SlotStates]") -> "SlotStates":

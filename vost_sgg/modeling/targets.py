@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from vost_sgg.structures import FrameGroundTruth
+from vost_sgg.structures import FrameGroundTruth, take_frames
 
 
 @dataclass
@@ -59,7 +59,7 @@ class PairTargets:
 
     def __getitem__(self, frames) -> "PairTargets":
         """The annotations of some frames of the batch: an index, slice or list."""
-        return PairTargets(**{f.name: getattr(self, f.name)[frames] for f in fields(self)})
+        return take_frames(self, frames)
 
     def boxes_of(self, pairs: Tensor) -> Tensor:
         """(B, N, 2) rows of ``boxes`` -> (B, N, 2, 4) cxcywh."""
