@@ -114,6 +114,25 @@ def _add_model(cfg: CfgNode) -> None:
     m.REFERENCE_SAMPLER.NUM_REFERENCES = 2
     m.REFERENCE_SAMPLER.INTERVAL = 4
 
+    # The vision-language model whose answers are extracted once (tools/extract_vlm.py) and then read from its cache.
+    m.VLM = CfgNode()
+    # A registered backend: SimulatedVLM (ag_sample only) | Qwen2_5_VL | InternVL.
+    m.VLM.NAME = "SimulatedVLM"
+    # Folder with the model as Hugging Face saves it, or its hub id; and a peft adapter's folder ("": none).
+    m.VLM.WEIGHTS = ""
+    m.VLM.ADAPTER = ""
+    # Name of the answers' folder in the cache; "": from WEIGHTS and ADAPTER.
+    m.VLM.TAG = ""
+    # Where answers lie: <CACHE>/<data set>/<tag>/<task>/<video>.jsonl. Variables such as $HOME are filled in.
+    m.VLM.CACHE = "./output/vlm"
+    # Generation, which is greedy: prompts a batch, the longest answer in tokens, the numbers' type.
+    m.VLM.BATCH_SIZE = 8
+    m.VLM.MAX_NEW_TOKENS = 512
+    m.VLM.DTYPE = "bfloat16"
+    # Area in pixels to which the processor resizes an image, where it has such limits; 0: the processor's own.
+    m.VLM.MIN_PIXELS = 0
+    m.VLM.MAX_PIXELS = 0
+
     m.EVALUATOR = CfgNode()
     m.EVALUATOR.NAME = "SceneGraphEvaluator"
     # Name of the model's row in the tables; "": the meta-architecture's.
