@@ -4,6 +4,7 @@ from detectron2.modeling import build_model
 
 from vost_sgg.modeling.backbone import build_slim_resnet_backbone
 from vost_sgg.modeling.decoders import SPO_DECODER
+from vost_sgg.modeling.detector import DETRDetector
 from vost_sgg.modeling.image_encoder import IMAGE_ENCODER
 from vost_sgg.modeling.matcher import MATCHER
 from vost_sgg.modeling.meta_arch import OneStageSGG
@@ -14,6 +15,7 @@ __all__ = [
     "MATCHER",
     "QUERY_INITIALIZER",
     "SPO_DECODER",
+    "DETRDetector",
     "OneStageSGG",
     "build_model",
     "build_slim_resnet_backbone",

@@ -93,9 +93,9 @@ class SceneGraphCriterion(nn.Module):
         outputs = {key: value.float() for key, value in outputs.items()}
         with torch.no_grad():
             slots = self.matcher(outputs, valid, targets)
-        matched = {key: _take(outputs[key], slots) for key in PREDICTION_KEYS}
+        matched = {key: take_slots(outputs[key], slots) for key in PREDICTION_KEYS}
         losses = {
-            "loss_object": self.loss_class(
+            "loss_object": self._loss_class(
                 outputs["object_logits"], targets.object_classes + 1, slots, valid, targets
             ),
             **self.losses_predicate(matched, targets),
@@ -103,33 +103,13 @@ class SceneGraphCriterion(nn.Module):
         }
         if "subject_logits" in outputs:
             person = torch.zeros_like(targets.object_classes)
-            losses["loss_subject"] = self.loss_class(
+            losses["loss_subject"] = self._loss_class(
                 outputs["subject_logits"], person, slots, valid, targets
             )
-        return {
-            name if layer == len(values) - 1 else f"{name}_{layer}": self.weights[name] * value
-            for name, values in losses.items()
-            for layer, value in enumerate(values)
-        }
+        return weighted_by_layer(losses, self.weights)
 
-    def loss_class(
-        self, logits: Tensor, classes: Tensor, slots: Tensor, valid: Tensor, targets: PairTargets
-    ) -> Tensor:
-        """(L,) cross entropy over the valid slots. A slot without a pair belongs to the last class, of less weight.
-
-        Args:
-            logits: (L, B, N, C).
-            classes: (B, K) int64, the class of each pair's slot.
-        """
-        background, num_slots = logits.shape[-1] - 1, logits.shape[2]
-        expected = torch.full_like(logits[..., 0], background, dtype=torch.long)
-        # Padded pairs are written to one extra column, which is then cut off.
-        expected = F.pad(expected, (0, 1))
-        columns = torch.where(targets.valid, slots, num_slots)
-        expected = expected.scatter(2, columns, classes.expand_as(columns))[..., :-1]
-        nll = F.cross_entropy(logits.movedim(-1, 1), expected, reduction="none")
-        weights = torch.where(expected == background, self.no_object_weight, 1.0) * valid
-        return _ratio((nll * weights).sum((1, 2)), weights.sum((1, 2)))
+    def _loss_class(self, logits, classes, slots, valid, targets: PairTargets) -> Tensor:
+        return class_loss(logits, classes, slots, valid, targets.valid, self.no_object_weight)
 
     def losses_predicate(
         self, matched: dict[str, Tensor], targets: PairTargets
@@ -152,7 +132,7 @@ class SceneGraphCriterion(nn.Module):
 
     def losses_box(self, matched: dict[str, Tensor], targets: PairTargets) -> dict[str, Tensor]:
         """(L,) each: L1 on cxcywh and 1 - GIoU of subject and object boxes (as OED, its normalisers too)."""
-        num_pairs = _mean_over_processes(targets.valid.sum().float()).clamp(min=1)
+        num_pairs = mean_over_processes(targets.valid.sum().float()).clamp(min=1)
         sides = {
             "subject": (targets.subject_boxes, num_pairs),
             # The object's normaliser is local in OED.
@@ -160,11 +140,9 @@ class SceneGraphCriterion(nn.Module):
         }
         losses = {}
         for side, (boxes, normaliser) in sides.items():
-            predicted = matched[f"{side}_boxes"]
-            l1 = (predicted - boxes).abs().sum(-1)
-            giou = 1 - generalized_iou(predicted, boxes)
-            losses[f"loss_{side}_l1"] = (l1 * targets.valid).sum((1, 2)) / normaliser
-            losses[f"loss_{side}_giou"] = (giou * targets.valid).sum((1, 2)) / normaliser
+            l1, giou = box_losses(matched[f"{side}_boxes"], boxes, targets.valid)
+            losses[f"loss_{side}_l1"] = l1 / normaliser
+            losses[f"loss_{side}_giou"] = giou / normaliser
         return losses
 
     def _focal(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
@@ -177,7 +155,54 @@ class SceneGraphCriterion(nn.Module):
         return loss.sum((1, 2, 3)) / num_positive.clamp(min=1)
 
 
-def _take(values: Tensor, slots: Tensor) -> Tensor:
+def class_loss(
+    logits: Tensor,
+    classes: Tensor,
+    slots: Tensor,
+    valid: Tensor,
+    wanted: Tensor,
+    no_object_weight: float,
+) -> Tensor:
+    """(L,) cross entropy over the valid slots. A slot without an annotation belongs to the last class, of less weight.
+
+    Args:
+        logits: (L, B, N, C).
+        classes: (B, K) int64, the class of each annotation's slot.
+        slots: (L, B, K) int64, the slot of each annotation.
+        valid: (B, N) bool, False on padded slots.
+        wanted: (B, K) bool, False on padded annotations.
+        no_object_weight: weight of the last class.
+    """
+    background, num_slots = logits.shape[-1] - 1, logits.shape[2]
+    expected = torch.full_like(logits[..., 0], background, dtype=torch.long)
+    # Padded annotations are written to one extra column, which is then cut off.
+    expected = F.pad(expected, (0, 1))
+    columns = torch.where(wanted, slots, num_slots)
+    expected = expected.scatter(2, columns, classes.expand_as(columns))[..., :-1]
+    nll = F.cross_entropy(logits.movedim(-1, 1), expected, reduction="none")
+    weights = torch.where(expected == background, no_object_weight, 1.0) * valid
+    return _ratio((nll * weights).sum((1, 2)), weights.sum((1, 2)))
+
+
+def box_losses(predicted: Tensor, boxes: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """(L,) each: the sums of L1 on cxcywh and of 1 - GIoU over (L, B, K, 4) predicted and (B, K, 4) annotated boxes,
+    of which ``wanted`` (B, K) are no padding.
+    """
+    l1 = (predicted - boxes).abs().sum(-1)
+    giou = 1 - generalized_iou(predicted, boxes)
+    return (l1 * wanted).sum((1, 2)), (giou * wanted).sum((1, 2))
+
+
+def weighted_by_layer(losses: dict[str, Tensor], weights: dict[str, float]) -> dict[str, Tensor]:
+    """(L,) losses -> weighted scalars: ``<loss>_<layer>``, and the plain name for the last layer."""
+    return {
+        name if layer == len(values) - 1 else f"{name}_{layer}": weights[name] * value
+        for name, values in losses.items()
+        for layer, value in enumerate(values)
+    }
+
+
+def take_slots(values: Tensor, slots: Tensor) -> Tensor:
     """(L, B, N, c) values of the (L, B, K) slots: (L, B, K, c)."""
     return values.gather(2, slots[..., None].expand(*slots.shape, values.shape[-1]))
 
@@ -187,7 +212,8 @@ def _ratio(total: Tensor, count: Tensor) -> Tensor:
     return total / torch.where(count > 0, count, torch.ones_like(count))
 
 
-def _mean_over_processes(count: Tensor) -> Tensor:
+def mean_over_processes(count: Tensor) -> Tensor:
+    """``count`` of this process, changed in place to the mean over all of them."""
     if comm.get_world_size() > 1:
         torch.distributed.all_reduce(count)
         count /= comm.get_world_size()

@@ -91,25 +91,8 @@ class HungarianMatcher:
             ValueError: a frame has more pairs than slots.
             FloatingPointError: outputs are not finite.
         """
-        num_slots, num_pairs = valid.shape[1], targets.valid.shape[1]
-        if num_pairs > num_slots:
-            raise ValueError(
-                f"a frame has {num_pairs} annotated pairs and the model {num_slots} slots: "
-                "raise MODEL.QUERY_INITIALIZER.NUM_QUERIES"
-            )
-        cost = self.cost(outputs, targets)
-        # A padded slot is nobody's choice; a padded pair takes, at no cost, a slot that is left.
-        cost = cost.masked_fill(~valid[None, :, :, None], 1e6)
-        cost = (cost * targets.valid[:, None]).cpu().numpy()
-        if not np.isfinite(cost).all():
-            raise FloatingPointError(
-                "the matcher's costs are not finite: the model's outputs are not"
-            )
-        slots = np.empty((*cost.shape[:2], num_pairs), dtype=np.int64)
-        for layer, frame in np.ndindex(cost.shape[:2]):
-            rows, columns = linear_sum_assignment(cost[layer, frame])
-            slots[layer, frame, columns] = rows
-        return torch.from_numpy(slots).to(valid.device, non_blocking=True)
+        check_room(targets.valid.shape[1], valid.shape[1], "pairs")
+        return least_cost_slots(self.cost(outputs, targets), valid, targets.valid)
 
     def cost(self, outputs: dict[str, Tensor], targets: PairTargets) -> Tensor:
         """(L, B, N, K) cost of every slot for every pair."""
@@ -134,6 +117,41 @@ class HungarianMatcher:
             + self.l1_cost * torch.maximum(*l1_costs)
             + self.giou_cost * torch.maximum(*giou_costs)
         )
+
+
+def check_room(wanted: int, slots: int, what: str) -> None:
+    """Raises ValueError if a frame has more annotated ``what`` than the model has slots for."""
+    if wanted > slots:
+        raise ValueError(
+            f"a frame has {wanted} annotated {what} and the model {slots} slots: "
+            "raise MODEL.QUERY_INITIALIZER.NUM_QUERIES"
+        )
+
+
+def least_cost_slots(cost: Tensor, valid: Tensor, wanted: Tensor) -> Tensor:
+    """The one-to-one assignment of least cost within each frame, solved by scipy on the host in one copy.
+
+    Args:
+        cost: (L, B, N, K) of every slot for every annotation, K <= N.
+        valid: (B, N) bool, False on padded slots.
+        wanted: (B, K) bool, False on padded annotations.
+
+    Returns:
+        (L, B, K) int64, the slot of each annotation, on the device of ``valid``.
+
+    Raises:
+        FloatingPointError: costs are not finite.
+    """
+    # A padded slot is nobody's choice; a padded annotation takes, at no cost, a slot that is left.
+    cost = cost.masked_fill(~valid[None, :, :, None], 1e6)
+    cost = (cost * wanted[:, None]).cpu().numpy()
+    if not np.isfinite(cost).all():
+        raise FloatingPointError("the matcher's costs are not finite: the model's outputs are not")
+    slots = np.empty((*cost.shape[:2], cost.shape[3]), dtype=np.int64)
+    for layer, frame in np.ndindex(cost.shape[:2]):
+        rows, columns = linear_sum_assignment(cost[layer, frame])
+        slots[layer, frame, columns] = rows
+    return torch.from_numpy(slots).to(valid.device, non_blocking=True)
 
 
 def _multi_hot_cost(probabilities: Tensor, targets: Tensor) -> Tensor:

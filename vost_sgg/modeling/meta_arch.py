@@ -4,11 +4,16 @@ from collections.abc import Sequence
 
 import torch
 from detectron2.config import configurable
-from detectron2.modeling import BACKBONE_REGISTRY, META_ARCH_REGISTRY, build_backbone
+from detectron2.modeling import META_ARCH_REGISTRY
 from torch import Tensor, nn
 
 from vost_sgg.modeling.criterion import SceneGraphCriterion
 from vost_sgg.modeling.decoders import SPO_DECODER
+from vost_sgg.modeling.frame_model import (
+    FrameModel,
+    batches_of_equal_size,
+    build_checked_backbone,
+)
 from vost_sgg.modeling.heads import EntityHeads, PredicateHeads, slot_scores
 from vost_sgg.modeling.image_encoder import IMAGE_ENCODER
 from vost_sgg.modeling.matcher import MATCHER
@@ -16,7 +21,6 @@ from vost_sgg.modeling.postprocessing import scene_graphs
 from vost_sgg.modeling.query_initializers import QUERY_INITIALIZER
 from vost_sgg.modeling.targets import PairTargets
 from vost_sgg.modeling.temporal import TEMPORAL_AGGREGATOR, reference_rows
-from vost_sgg.registry import check_registered
 from vost_sgg.structures import (
     FrameGroundTruth,
     FramePrediction,
@@ -27,7 +31,7 @@ from vost_sgg.structures import (
 
 
 @META_ARCH_REGISTRY.register()
-class OneStageSGG(nn.Module):
+class OneStageSGG(FrameModel):
     """One-stage scene graph generation over pair slots; OED, DSQI and VOST-SGG differ in the parts it is given."""
 
     @configurable
@@ -51,20 +55,21 @@ class OneStageSGG(nn.Module):
     ):
         """
         Args:
-            backbone: detectron2's contract: (B, 3, H, W) -> {name: (B, C, h, w)}.
-            in_feature: the backbone's feature that is encoded.
-            image_encoder, query_initializer, decoder: parts of the registries of those names.
+            backbone, in_feature, image_encoder, pixel_mean, pixel_std, frames_per_batch: as :class:`FrameModel`.
+            query_initializer, decoder: parts of the registries of those names.
             entity_heads, predicate_heads, criterion: as the classes of those names.
             temporal_aggregator: a part of that registry; None leaves the temporal phase out.
             temporal_entity_heads: read the refined states.
             temporal_predicate_heads: likewise; None: the spatial phase's do.
-            pixel_mean, pixel_std: of the three channels, in [0, 255].
-            frames_per_batch: frames of one video that pass the spatial phase together when testing.
         """
-        super().__init__()
-        self.backbone = backbone
-        self.in_feature = in_feature
-        self.image_encoder = image_encoder
+        super().__init__(
+            backbone=backbone,
+            in_feature=in_feature,
+            image_encoder=image_encoder,
+            pixel_mean=pixel_mean,
+            pixel_std=pixel_std,
+            frames_per_batch=frames_per_batch,
+        )
         self.query_initializer = query_initializer
         self.decoder = decoder
         self.entity_heads = entity_heads
@@ -73,22 +78,10 @@ class OneStageSGG(nn.Module):
         self.temporal_aggregator = temporal_aggregator
         self.temporal_entity_heads = temporal_entity_heads
         self.temporal_predicate_heads = temporal_predicate_heads
-        self.frames_per_batch = frames_per_batch
-        self.register_buffer(
-            "pixel_mean", torch.tensor(pixel_mean).view(-1, 1, 1), persistent=False
-        )
-        self.register_buffer("pixel_std", torch.tensor(pixel_std).view(-1, 1, 1), persistent=False)
 
     @classmethod
     def from_config(cls, cfg):
-        check_registered(BACKBONE_REGISTRY, cfg.MODEL.BACKBONE.NAME, "MODEL.BACKBONE.NAME")
-        backbone = build_backbone(cfg)
-        in_feature = cfg.MODEL.IMAGE_ENCODER.IN_FEATURE
-        if in_feature not in backbone.output_shape():
-            raise ValueError(
-                f"MODEL.IMAGE_ENCODER.IN_FEATURE is {in_feature}, the backbone gives "
-                f"{', '.join(backbone.output_shape())}; with a ResNet see MODEL.RESNETS.OUT_FEATURES"
-            )
+        backbone, in_feature = build_checked_backbone(cfg)
         aggregator = TEMPORAL_AGGREGATOR.build(cfg)
         own_predicate_heads = (
             aggregator is not None and cfg.MODEL.TEMPORAL_AGGREGATOR.OWN_PREDICATE_HEADS
@@ -111,20 +104,6 @@ class OneStageSGG(nn.Module):
             "pixel_std": cfg.MODEL.PIXEL_STD,
             "frames_per_batch": cfg.TEST.FRAMES_PER_BATCH,
         }
-
-    @property
-    def device(self) -> torch.device:
-        return self.pixel_mean.device
-
-    def train(self, mode: bool = True) -> "OneStageSGG":
-        """A frozen part stays in eval mode: its statistics are kept, and its states could be cached. (OED leaves
-        dropout on in the frozen parts of its temporal stage.)
-        """
-        super().train(mode)
-        for part in self.children():
-            if not any(p.requires_grad for p in part.parameters()):
-                part.eval()
-        return self
 
     def forward(self, clips: list[dict]) -> dict[str, Tensor] | list[list[FramePrediction]]:
         """
@@ -190,18 +169,6 @@ class OneStageSGG(nn.Module):
         sizes = [(frames[t]["width"], frames[t]["height"]) for t in targets]
         return scene_graphs({k: v[rows] for k, v in outputs.items()}, queries[targets], sizes)
 
-    def preprocess(self, frames: Sequence[dict]) -> tuple[Tensor, Tensor | None]:
-        """Frames of any sizes -> (B, 3, H, W) normalised images, zero-padded bottom and right (as OED), and their
-        (B, H, W) padding mask, True on padding; None when all sizes are equal.
-        """
-        images = [frame["image"].to(self.device, non_blocking=True) for frame in frames]
-        if len({image.shape for image in images}) == 1:
-            return (torch.stack(images) - self.pixel_mean) / self.pixel_std, None
-        # Padding is zero after the normalisation.
-        images = [(image - self.pixel_mean) / self.pixel_std for image in images]
-        mask = [image.new_zeros(image.shape[1:], dtype=torch.bool) for image in images]
-        return _pad_images(images, 0.0), _pad_images([m[None] for m in mask], True)[:, 0]
-
     def spatial_phase(
         self, images: Tensor, padding_mask: Tensor | None, queries: PairQueries
     ) -> FrameState:
@@ -212,7 +179,7 @@ class OneStageSGG(nn.Module):
             padding_mask: (B, H, W) bool, True on padding, or None.
             queries: the pair slots of the B frames.
         """
-        memory = self.image_encoder(self.backbone(images)[self.in_feature], padding_mask)
+        memory = self.encode(images, padding_mask)
         return self.decoder(queries, memory, memory)
 
     def spatial_outputs(self, pair: Tensor, predicate: Tensor) -> dict[str, Tensor]:
@@ -279,24 +246,3 @@ class OneStageSGG(nn.Module):
         targets = None if frames is None else PairTargets.stack(frames, self.device)
         queries = self.query_initializer(targets, len(images))
         return self.spatial_phase(images, padding_mask, queries), queries
-
-
-def batches_of_equal_size(frames: Sequence[dict], limit: int) -> list[list[int]]:
-    """Splits the frames' indices into batches of at most ``limit`` images of one size, so that none is padded."""
-    by_size: dict[tuple, list[int]] = {}
-    for t, frame in enumerate(frames):
-        by_size.setdefault(tuple(frame["image"].shape), []).append(t)
-    return [group[i : i + limit] for group in by_size.values() for i in range(0, len(group), limit)]
-
-
-def _pad_images(images: list[Tensor], value: float) -> Tensor:
-    """(C, H_i, W_i) images -> (B, C, max H, max W), filled with ``value`` at the bottom and the right."""
-    height, width = (max(image.shape[side] for image in images) for side in (1, 2))
-    return torch.stack(
-        [
-            nn.functional.pad(
-                image, (0, width - image.shape[2], 0, height - image.shape[1]), value=value
-            )
-            for image in images
-        ]
-    )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vost_sgg.structures import FramePrediction, PairQueries
+from vost_sgg.structures import PREDICATE_GROUPS, FramePrediction, PairQueries
 
 
 def scene_graphs(
@@ -53,9 +53,7 @@ def scene_graphs(
 
 
 def _frame(slots: dict[str, Tensor], size: tuple[int, int]) -> FramePrediction:
-    boxes = slots["boxes"].float().transpose(0, 1).reshape(-1, 4)
-    centre, half = boxes[:, :2], boxes[:, 2:] / 2
-    xyxy = torch.cat((centre - half, centre + half), dim=1) * torch.tensor([*size, *size])
+    xyxy = _pixel_boxes(slots["boxes"].float().transpose(0, 1).reshape(-1, 4), size)
     count = torch.arange(len(slots["classes"]))
     return FramePrediction(
         boxes=xyxy,
@@ -66,3 +64,37 @@ def _frame(slots: dict[str, Tensor], size: tuple[int, int]) -> FramePrediction:
         spatial=slots["spatial"],
         contacting=slots["contacting"],
     )
+
+
+def detections(
+    logits: Tensor, boxes: Tensor, sizes: Sequence[tuple[int, int]]
+) -> list[FramePrediction]:
+    """One prediction a frame: every query's box with its likeliest class, and no pairs.
+
+    Args:
+        logits: (B, N, classes + 2): 0 unused, 1 person, ..., last "no object".
+        boxes: (B, N, 4) cxcywh in [0, 1].
+        sizes: (width, height) of each frame in pixels.
+    """
+    scores, classes = logits.float().softmax(-1)[..., 1:-1].max(-1)
+    scores, classes, boxes = (x.detach().cpu() for x in (scores, classes, boxes.float()))
+    nothing = {
+        group: torch.zeros(0, size)
+        for group, size in zip(PREDICATE_GROUPS, (3, 6, 17), strict=True)
+    }
+    return [
+        FramePrediction(
+            boxes=_pixel_boxes(boxes[b], size),
+            classes=classes[b],
+            scores=scores[b],
+            pairs=torch.zeros(0, 2, dtype=torch.long),
+            **nothing,
+        )
+        for b, size in enumerate(sizes)
+    ]
+
+
+def _pixel_boxes(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """(P, 4) cxcywh in [0, 1] -> xyxy in pixels of an image of ``size`` (width, height)."""
+    centre, half = boxes[:, :2], boxes[:, 2:] / 2
+    return torch.cat((centre - half, centre + half), dim=1) * torch.tensor([*size, *size])
