@@ -1,0 +1,215 @@
+"""Measures parameters, speed and memory, on made-up weights and frames: no data set and no checkpoint is needed.
+
+    python tools/benchmark.py parameters --config-file configs/oed_sgdet.yaml
+    python tools/benchmark.py model --config-file configs/oed_predcls.yaml --batch 2
+    python tools/benchmark.py model --config-file configs/oed_predcls.yaml --device cuda --precision bfloat16 \\
+        --json after.json --compare before.json
+    python tools/benchmark.py evaluator
+
+For a config with a temporal phase the last line of `model` reads `video-level over frame-by-frame: 3.21x`.
+"""
+
+import argparse
+import os
+import sys
+import warnings
+
+_MODEL = """
+Measures the finished model of a config, and a training step of each of its stages. Times are medians over --repeats
+after a warm-up, with the device synchronised; their unit is in their name.
+
+latency: one target with its references, from frames on the host to scene graphs on the host, nothing kept between
+targets. video: a whole video at once, as in an evaluation. Its phases are timed in passes of their own. Peak share: of
+a large matrix product timed in the same run in the same precision. Peak memory: of tensors on CUDA; on the CPU, of the
+whole process until then, so that it never falls from one measurement to the next. Frame by frame: a test loop as OED's
+in plain float32, which runs each target and its references anew.
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Returns the exit status: 1 if the video-level outputs are not the frame-by-frame loop's."""
+    args = _parser().parse_args(argv)
+    if args.command == "evaluator":  # read when numpy is imported
+        os.environ["OMP_NUM_THREADS"] = "1"
+    # torch warns of what detectron2 does on its import.
+    warnings.filterwarnings("ignore", message="`torch.jit.script` is deprecated")
+    return args.run(args)
+
+
+def _run_parameters(args: argparse.Namespace) -> int:
+    from vost_sgg.engine.benchmark.parameters import count_parameters
+    from vost_sgg.engine.benchmark.reports import parameter_table
+    from vost_sgg.engine.launching import SETUP_ERRORS, user_errors
+
+    with user_errors(*SETUP_ERRORS, AssertionError):
+        counts = count_parameters(_config(args))
+    print(parameter_table(counts))
+    return 0
+
+
+def _run_model(args: argparse.Namespace) -> int:
+    from vost_sgg.engine.benchmark import reports
+    from vost_sgg.engine.benchmark.model import benchmark_model, outputs_agree
+    from vost_sgg.engine.benchmark.parameters import count_parameters
+    from vost_sgg.engine.launching import SETUP_ERRORS, user_errors
+
+    with user_errors(*SETUP_ERRORS, AssertionError):
+        _check_counts(args)
+        workload = _workload(args)
+        other = _other_report(args)
+        cfg = _config(args)
+        counts = count_parameters(cfg)
+        print(reports.parameter_table(counts), flush=True)
+        report = {"benchmark": args.command, "config": args.config_file, "parameters": counts}
+        report |= benchmark_model(cfg, workload)
+    print(reports.model_tables(report))
+    _finish(args, report, other)
+    print("\n".join(reports.ratio_lines(report)), flush=True)
+    if not outputs_agree(report):
+        print("error: video-level and frame-by-frame outputs differ", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run_evaluator(args: argparse.Namespace) -> int:
+    import torch
+
+    from vost_sgg.engine.benchmark.evaluator import benchmark_evaluator
+    from vost_sgg.engine.benchmark.reports import evaluator_table
+    from vost_sgg.engine.launching import SETUP_ERRORS, user_errors
+
+    torch.set_num_threads(1)
+    with user_errors(*SETUP_ERRORS):
+        _check_counts(args)
+        other = _other_report(args)
+    report = {"benchmark": args.command, **benchmark_evaluator(args.frames, args.repeats)}
+    print(evaluator_table(report))
+    _finish(args, report, other)
+    return 0
+
+
+def _config(args: argparse.Namespace):
+    """The config with what the arguments change: the device, and the batch of every stage."""
+    import yaml
+
+    from vost_sgg.config import get_vost_cfg, stage_configs
+    from vost_sgg.engine.launching import import_parts
+
+    try:
+        cfg = get_vost_cfg(args.config_file, args.opts)
+        options = ["MODEL.DEVICE", getattr(args, "device", None) or _device()]
+        if getattr(args, "batch", None):
+            stages = [f"STAGES.{name}." for name in stage_configs(cfg) if name]
+            for prefix in stages or [""]:
+                options += [f"{prefix}SOLVER.IMS_PER_BATCH", args.batch]
+        cfg = get_vost_cfg(args.config_file, [*args.opts, *options])
+    except yaml.YAMLError as error:
+        raise ValueError(f"--config-file {args.config_file}: {error}") from None
+    cfg.freeze()
+    import_parts(cfg)
+    return cfg
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _workload(args: argparse.Namespace):
+    import torch
+
+    from vost_sgg.engine.benchmark.model import Workload
+
+    width, _, height = args.size.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise ValueError(f"--size {args.size}: give WIDTHxHEIGHT in pixels, such as 480x270")
+    if args.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("--device cuda: this machine has no CUDA device")
+    return Workload(
+        device=torch.device(args.device or _device()),
+        precision=args.precision,
+        frames=args.frames,
+        size=(int(width), int(height)),
+        repeats=args.repeats,
+    )
+
+
+def _check_counts(args: argparse.Namespace) -> None:
+    for name in ("frames", "repeats", "batch"):
+        value = getattr(args, name, None)
+        if value is not None and value < 1:
+            raise ValueError(f"--{name} must be at least 1 (got {value})")
+    folder = os.path.dirname(args.json or "")
+    if folder and not os.path.isdir(folder):
+        raise ValueError(f"--json {args.json}: there is no folder {folder}")
+
+
+def _other_report(args: argparse.Namespace) -> dict | None:
+    from vost_sgg.engine.benchmark.reports import read_report
+
+    return read_report(args.compare, args.command) if args.compare else None
+
+
+def _finish(args: argparse.Namespace, report: dict, other: dict | None) -> None:
+    """The file and the comparison, where they are asked for."""
+    from vost_sgg.engine.benchmark.reports import comparison_table
+    from vost_sgg.evaluation.results import write_results
+
+    if args.json:
+        write_results(report, args.json)
+        print(f"written: {args.json}")
+    if other is not None:
+        print(comparison_table(report, other))
+
+
+def _parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parameters = commands.add_parser("parameters", help="counts of a model and its stages")
+    parameters.set_defaults(run=_run_parameters)
+    model = commands.add_parser(
+        "model", help="speed and memory of a model", description=_MODEL, formatter_class=raw
+    )
+    model.set_defaults(run=_run_model)
+    _add_model_arguments(model)
+    evaluator = commands.add_parser("evaluator", help="frames/s of the recall, on one thread")
+    evaluator.set_defaults(run=_run_evaluator)
+    evaluator.add_argument("--frames", type=int, default=2000, metavar="N", help="default: 2000")
+    for command in (model, evaluator):
+        _add_common_arguments(command)
+    for command in (parameters, model):
+        command.add_argument("--config-file", required=True, metavar="FILE", help="of configs/")
+        command.add_argument(
+            "opts", nargs=argparse.REMAINDER, metavar="KEY VALUE", help="config keys"
+        )
+    return parser
+
+
+def _add_model_arguments(model: argparse.ArgumentParser) -> None:
+    model.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda if there is one")
+    model.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    model.add_argument(
+        "--frames", type=int, default=12, metavar="N", help="of the video (default: 12)"
+    )
+    model.add_argument(
+        "--size", default="480x270", metavar="WxH", help="of its frames in pixels, before resizing"
+    )
+    model.add_argument(
+        "--batch", type=int, metavar="N", help="clips of a training step (default: the config's)"
+    )
+
+
+def _add_common_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--repeats", type=int, default=5, metavar="N", help="timings a median (default: 5)"
+    )
+    command.add_argument("--json", metavar="FILE", help="write every number there")
+    command.add_argument(
+        "--compare", metavar="FILE", help="print ratios to the numbers that another run wrote"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

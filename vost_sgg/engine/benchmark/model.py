@@ -1,0 +1,252 @@
+"""Speed, memory and arithmetic of one config's model on one device."""
+
+import itertools
+import platform
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from detectron2.config import CfgNode
+from torch import nn
+from tqdm import tqdm
+
+from vost_sgg.config import stage_configs
+from vost_sgg.engine.accumulation import AccumulationTrainer
+from vost_sgg.engine.benchmark.flops import count_flops
+from vost_sgg.engine.benchmark.frame_by_frame import FrameByFrame, largest_difference
+from vost_sgg.engine.benchmark.inputs import (
+    is_temporal,
+    made_up_model,
+    made_up_training_clips,
+    made_up_video,
+)
+from vost_sgg.engine.benchmark.timing import (
+    PhaseTimer,
+    matmul_peak,
+    median_seconds,
+    peak_memory,
+    reset_peak_memory,
+    seconds,
+)
+from vost_sgg.engine.optimizer import build_optimizer, max_gradient_norm
+
+# The video-level results in float32 are those of the frame-by-frame loop to this.
+TOLERANCE = 1e-4
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is measured, and how often.
+
+    Args:
+        device: of the model.
+        precision: a key of ``PRECISIONS``; bfloat16 is autocast's.
+        frames: of the video.
+        size: (width, height) of its frames in pixels, before they are resized as at test time.
+        repeats: timings of which the median is taken.
+    """
+
+    device: torch.device
+    precision: str
+    frames: int
+    size: tuple[int, int]
+    repeats: int
+
+    def autocast(self) -> torch.autocast:
+        """The context that the model runs in."""
+        dtype = PRECISIONS[self.precision]
+        return torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32)
+
+
+def benchmark_model(cfg: CfgNode, workload: Workload) -> dict:
+    """Measures the finished model of ``cfg`` (its last stage), then a training step of each stage.
+
+    Returns:
+        A JSON-ready document; docs of its fields: ``tools/benchmark.py model --help``.
+    """
+    stages = stage_configs(cfg)
+    finished = list(stages.values())[-1]
+    video = made_up_video(finished, workload.frames, workload.size)
+    report = {"settings": _settings(cfg, workload, video)}
+    model = made_up_model(finished).eval()
+    with tqdm(total=3 + is_temporal(finished) + len(stages), desc="measuring") as progress:
+
+        def measure(name: str, call: Callable[[], dict]) -> dict:
+            progress.set_description(name)
+            result = call()
+            progress.update()
+            return result
+
+        report |= measure("matmul peak", lambda: _peak(workload))
+        report |= measure("flops", lambda: {"flops": count_flops(model, video["frames"][0])})
+        report |= measure("inference", lambda: _inference(model, video, workload))
+        report["peak_share"] = _peak_shares(report, workload.frames)
+        if is_temporal(finished):
+            report |= measure("frame by frame", lambda: _against_baseline(model, video, workload))
+        del model
+        report["training"] = {
+            name: measure(f"training {name}", lambda s=stage: _training_step(s, workload))
+            for name, stage in stages.items()
+        }
+    return report
+
+
+def _settings(cfg: CfgNode, workload: Workload, video: dict) -> dict:
+    height, width = video["frames"][0]["image"].shape[1:]
+    return {
+        "task": cfg.MODEL.TASK,
+        "device": _device_name(workload.device),
+        "device_type": workload.device.type,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "precision": workload.precision,
+        "frames": workload.frames,
+        "size": list(workload.size),
+        "resized": [width, height],
+        "frames_per_batch": cfg.TEST.FRAMES_PER_BATCH,
+        "repeats": workload.repeats,
+    }
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} CPU with {torch.backends.cpu.get_cpu_capability()}"
+
+
+def _peak(workload: Workload) -> dict:
+    return {"matmul_peak": matmul_peak(workload.device, PRECISIONS[workload.precision])}
+
+
+@torch.no_grad()
+def _inference(model: nn.Module, video: dict, workload: Workload) -> dict:
+    """Latency of single targets, throughput of the whole video, its phases, memory."""
+    targets = itertools.cycle([_alone(video, target) for target in video["references"]])
+    with workload.autocast():
+        model([next(targets)])
+        reset_peak_memory(workload.device)
+        model([video])
+        memory = peak_memory(workload.device)
+        latencies = [
+            seconds(lambda: model([next(targets)]), workload.device)
+            for _ in range(workload.repeats)
+        ]
+        calls = {"video": lambda: model([video])}
+        video_seconds = median_seconds(calls, device=workload.device, repeats=workload.repeats)
+        phases = _phases(model, video, workload)
+    return {
+        "latency_seconds": statistics.median(latencies),
+        "video": {
+            "seconds": video_seconds["video"],
+            "frames_per_second": workload.frames / video_seconds["video"],
+            "phase_seconds": phases,
+            "peak_memory_bytes": memory,
+        },
+    }
+
+
+def _alone(video: dict, target: int) -> dict:
+    """A clip of one target and its references: what a stream brings with each new frame."""
+    references = video["references"][target]
+    frames = [video["frames"][t] for t in (target, *references)]
+    return {"frames": frames, "references": {0: list(range(1, len(frames)))}}
+
+
+def _phases(model: nn.Module, video: dict, workload: Workload) -> dict[str, float]:
+    """Median seconds of each phase over the whole video; "rest" is what no module does."""
+    timer, passes = PhaseTimer(model, workload.device), []
+    for _ in range(workload.repeats):
+        with timer:
+            total = seconds(lambda: model([video]), workload.device)
+        passes.append({**timer.seconds, "rest": total - sum(timer.seconds.values())})
+    return {phase: statistics.median(p[phase] for p in passes) for phase in passes[0]}
+
+
+def _peak_shares(report: dict, frames: int) -> dict[str, float]:
+    """The share of the matmul peak of the whole video and of the phases that run once a frame.
+
+    fvcore counts a multiply-add as one and the peak as two. The temporal phase's arithmetic is not counted, so that
+    the video's share is a lower bound.
+    """
+    flops, video = report["flops"], report["video"]
+    shares = {"video": (flops["per_frame"], video["seconds"])} | {
+        phase: (flops["phases"][phase], video["phase_seconds"][phase])
+        for phase in ("backbone", "encoder", "decoders")
+        if phase in flops["phases"] and phase in video["phase_seconds"]
+    }
+    return {
+        name: 2 * count * frames / spent / report["matmul_peak"]
+        for name, (count, spent) in shares.items()
+    }
+
+
+@torch.no_grad()
+def _against_baseline(model: nn.Module, video: dict, workload: Workload) -> dict:
+    """Video-level inference and the frame-by-frame loop on the same frames, in turn."""
+    baseline = FrameByFrame(model)
+
+    def ours():
+        with workload.autocast():
+            return model([video])[0]
+
+    # The outputs that are compared are those of the warm-up.
+    frames = [video["frames"][t] for t in video["references"]]
+    sizes = [(frame["width"], frame["height"]) for frame in frames]
+    difference = largest_difference(ours(), baseline(video), sizes)
+    medians = median_seconds(
+        {"video": ours, "baseline": lambda: baseline(video)},
+        device=workload.device,
+        repeats=workload.repeats,
+    )
+    return {
+        "frame_by_frame": {
+            "seconds_per_frame": medians["baseline"] / workload.frames,
+            "video_seconds_per_frame": medians["video"] / workload.frames,
+            "largest_difference": difference if difference < float("inf") else None,
+            "tolerance": TOLERANCE if workload.precision == "float32" else None,
+        },
+        "video_level_over_frame_by_frame": medians["baseline"] / medians["video"],
+    }
+
+
+def outputs_agree(report: dict) -> bool:
+    """Whether video-level and frame-by-frame outputs were the same, as far as the precision promises it."""
+    compared = report.get("frame_by_frame")
+    if compared is None or compared["tolerance"] is None:
+        return True
+    difference = compared["largest_difference"]
+    return difference is not None and difference <= compared["tolerance"]
+
+
+def _training_step(stage: CfgNode, workload: Workload) -> dict:
+    """Median seconds of an optimizer step of ``SOLVER.IMS_PER_BATCH`` clips, by the trainer's own step."""
+    batch, steps = stage.SOLVER.IMS_PER_BATCH, stage.SOLVER.ACCUMULATION_STEPS
+    if batch % steps:
+        raise ValueError(
+            f"a batch of {batch} clips cannot be split over {steps} micro-batches (SOLVER.ACCUMULATION_STEPS)"
+        )
+    model = made_up_model(stage)
+    trainer = AccumulationTrainer(
+        model,
+        itertools.repeat(made_up_training_clips(stage, batch // steps, workload.size)),
+        build_optimizer(stage, model),
+        accumulation_steps=steps,
+        max_norm=max_gradient_norm(stage),
+        amp=workload.precision == "bfloat16",
+    )
+    trainer.iter = 0  # an iteration that writes no metrics
+    result = {"batch": batch, "seconds": None, "peak_memory_bytes": None}
+    reset_peak_memory(workload.device)
+    try:
+        trainer.run_step()
+        medians = median_seconds(
+            {"step": trainer.run_step}, device=workload.device, repeats=workload.repeats
+        )
+    except torch.OutOfMemoryError:  # a result too: the batch does not fit
+        return result
+    return result | {
+        "seconds": medians["step"],
+        "peak_memory_bytes": peak_memory(workload.device),
+    }

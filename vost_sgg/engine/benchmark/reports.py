@@ -1,0 +1,136 @@
+"""What the benchmark prints: tables of its JSON documents, and ratios of two of them."""
+
+import json
+from collections.abc import Iterator
+
+from detectron2.utils.file_io import PathManager
+from tabulate import tabulate
+
+
+def parameter_table(counts: dict) -> str:
+    """The table of ``count_parameters``'s result."""
+    rows = [("total", counts["total"])]
+    rows += [(f"trainable {stage}".strip(), n) for stage, n in counts["trainable"].items()]
+    rows += [(f"  {module}", n) for module, n in counts["modules"].items()]
+    return tabulate([(name, f"{n:,}") for name, n in rows], ("parameters", ""), **_RIGHT)
+
+
+def model_tables(report: dict) -> str:
+    """The tables of ``benchmark_model``'s document."""
+    settings = report["settings"]
+    width, height = settings["resized"]
+    head = (
+        f"{settings['task']} on {settings['device']} ({settings['threads']} CPU thread(s)), "
+        f"{settings['precision']}: {settings['frames']} frames of {width}x{height}, "
+        f"medians of {settings['repeats']}"
+    )
+    uncounted = ", ".join(name.removeprefix("aten::") for name in report["flops"]["uncounted"])
+    return "\n\n".join(
+        (
+            head,
+            tabulate(_measurements(report), ("measured", ""), **_RIGHT),
+            tabulate(_phases(report), ("phase", "ms a frame", "GFLOPs", "of peak"), **_RIGHT),
+            f"FLOPs are fvcore's, of the spatial phase: a multiply-add counts one. Not counted: {uncounted}.",
+        )
+    )
+
+
+def ratio_lines(report: dict) -> list[str]:
+    """The comparison with the frame-by-frame loop, the ratio last; nothing for a model without a temporal phase."""
+    compared = report.get("frame_by_frame")
+    if compared is None:
+        return []
+    difference = compared["largest_difference"]
+    said = "the slots or classes differ" if difference is None else f"{difference:.1e}"
+    bound = compared["tolerance"]
+    return [
+        f"frame by frame: {compared['seconds_per_frame']:.4g} s a frame, "
+        f"video-level: {compared['video_seconds_per_frame']:.4g} s a frame",
+        f"largest difference of their outputs: {said}"
+        + (f" (allowed: {bound:.0e})" if bound else " (not judged: the loop runs in float32)"),
+        f"video-level over frame-by-frame: {report['video_level_over_frame_by_frame']:.2f}x",
+    ]
+
+
+def evaluator_table(report: dict) -> str:
+    """The table of ``benchmark_evaluator``'s document."""
+    rates = report["frames_per_second"].items()
+    return tabulate(
+        [(task, f"{rate:,.0f}") for task, rate in rates], ("evaluator", "frames/s"), **_RIGHT
+    )
+
+
+def read_report(path: str, kind: str) -> dict:
+    """The document that an earlier run wrote. Raises ValueError if it is none of subcommand ``kind``."""
+    try:
+        with PathManager.open(path, "r", encoding="utf-8") as file:
+            report = json.load(file)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise ValueError(f"--compare: {path} is no JSON file") from None
+    if not isinstance(report, dict) or report.get("benchmark") != kind:
+        raise ValueError(f"--compare: {path} was not written by benchmark.py {kind} --json")
+    return report
+
+
+def comparison_table(report: dict, other: dict) -> str:
+    """Ratios of everything that both measured, with the settings in which they differ below."""
+    ours, theirs = dict(_numbers(report)), dict(_numbers(other))
+    rows = [
+        (name, f"{value:.4g}", f"{theirs[name]:.4g}", f"{value / theirs[name]:.2f}x")
+        for name, value in ours.items()
+        if theirs.get(name)
+    ]
+    settings, before = report["settings"], other["settings"]
+    differing = [
+        f"{key} is {settings.get(key)}, there {before.get(key)}"
+        for key in dict.fromkeys((*settings, *before))
+        if settings.get(key) != before.get(key)
+    ]
+    table = tabulate(rows, ("compared", "this run", "other", "ratio"), **_RIGHT)
+    return "\n".join([table, *(f"note: {line}" for line in differing)])
+
+
+_RIGHT = {"disable_numparse": True, "colglobalalign": "right", "colalign": ("left",)}
+
+
+def _measurements(report: dict) -> list[tuple[str, str]]:
+    video = report["video"]
+    rows = [
+        ("latency of a target with its references", f"{1e3 * report['latency_seconds']:.1f} ms"),
+        ("video throughput", f"{video['frames_per_second']:.2f} frames/s"),
+        ("peak memory, inference", _mib(video["peak_memory_bytes"])),
+    ]
+    for stage, step in report["training"].items():
+        name = f"training step {stage}".strip() + f", batch {step['batch']}"
+        if step["seconds"] is None:
+            rows.append((name, "out of memory"))
+            continue
+        rows.append((name, f"{step['seconds']:.3f} s"))
+        rows.append((f"peak memory, {name}", _mib(step["peak_memory_bytes"])))
+    rows.append(("matmul peak", f"{report['matmul_peak'] / 1e12:.3f} TFLOP/s"))
+    return rows
+
+
+def _phases(report: dict) -> list[tuple[str, ...]]:
+    frames, flops, shares = report["settings"]["frames"], report["flops"], report["peak_share"]
+
+    def row(name: str, spent: float, count: float | None) -> tuple[str, ...]:
+        share = f"{100 * shares[name]:.1f} %" if name in shares else ""
+        return name, f"{1e3 * spent / frames:.2f}", f"{count / 1e9:.2f}" if count else "", share
+
+    video = report["video"]
+    rows = [row(p, s, flops["phases"].get(p)) for p, s in video["phase_seconds"].items()]
+    return [*rows, row("video", video["seconds"], flops["per_frame"])]
+
+
+def _mib(count: int) -> str:
+    return f"{count / 2**20:,.0f} MiB"
+
+
+def _numbers(node: dict, prefix: str = "") -> Iterator[tuple[str, float]]:
+    """The numbers of a document by their dotted names, its settings left out."""
+    for key, value in node.items():
+        if isinstance(value, dict) and prefix + key not in ("settings", "flops.uncounted"):
+            yield from _numbers(value, f"{prefix}{key}.")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield prefix + key, value
