@@ -19,6 +19,8 @@ def add_vost_config(cfg: CfgNode) -> None:
 
 def _add_model(cfg: CfgNode) -> None:
     m = cfg.MODEL
+    # OneStageSGG | DETRDetector (the optional first stage; of the keys below it reads those of the backbone, the image
+    # encoder, the transformer, the decoder's depth, NUM_QUERIES, the costs and the losses of class and box).
     m.META_ARCHITECTURE = "OneStageSGG"
     # What is given: predcls (boxes and classes of the pairs), sgcls (boxes), sgdet (nothing). Read by the evaluator and
     # written into checkpoints; no module of the model asks for it: what differs by task is a registered part.
@@ -134,6 +136,7 @@ def _add_model(cfg: CfgNode) -> None:
     m.VLM.MAX_PIXELS = 0
 
     m.EVALUATOR = CfgNode()
+    # SceneGraphEvaluator | DetectionEvaluator (of the detector stage; reads METHOD only).
     m.EVALUATOR.NAME = "SceneGraphEvaluator"
     # Name of the model's row in the tables; "": the meta-architecture's.
     m.EVALUATOR.METHOD = ""
@@ -186,17 +189,18 @@ def _add_training(cfg: CfgNode) -> None:
 
     # The stages that one training runs in turn, each a node of the keys in which it differs from the config:
     # STAGES.SPATIAL.SOLVER.EPOCHS. The config without them is the finished model. None: the config is the only stage.
+    # A stage of 0 epochs is left out.
     cfg.STAGES = CfgNode(new_allowed=True)
 
 
 def stage_configs(cfg: CfgNode) -> dict[str, CfgNode]:
     """The config of each stage by its name, in the order of training; each in a folder of OUTPUT_DIR of that name.
 
-    Without ``STAGES`` there is one, named "", and it is ``cfg`` itself.
+    A stage of 0 epochs is left out. Without ``STAGES`` there is one, named "", and it is ``cfg`` itself.
 
     Raises:
         KeyError: a stage names a key that does not exist; the message names the nearest ones.
-        ValueError: a stage is no node of keys.
+        ValueError: a stage is no node of keys, or every stage has 0 epochs.
     """
     if not cfg.STAGES:
         return {"": cfg}
@@ -212,7 +216,12 @@ def stage_configs(cfg: CfgNode) -> dict[str, CfgNode]:
             stage.merge_from_other_cfg(overrides)
         if cfg.is_frozen():
             stage.freeze()
-        configs[name] = stage
+        if stage.SOLVER.EPOCHS != 0:
+            configs[name] = stage
+    if not configs:
+        raise ValueError(
+            f"every stage ({', '.join(cfg.STAGES)}) has 0 epochs, so there is none: set STAGES.<name>.SOLVER.EPOCHS"
+        )
     return configs
 
 

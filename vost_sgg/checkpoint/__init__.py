@@ -1,12 +1,22 @@
-"""Converters of other people's checkpoints: OED's trained models, COCO DETR as initial weights."""
+"""Converters of checkpoints: OED's trained models, COCO DETR or our own detector as initial weights."""
 
-from vost_sgg.checkpoint.convert import ConversionReport, convert_detr, convert_oed
+from vost_sgg.checkpoint.convert import (
+    DETECTOR_ARCHITECTURE,
+    ConversionReport,
+    convert_detr,
+    convert_oed,
+    hand_over,
+    is_detector,
+)
 from vost_sgg.checkpoint.files import read_state_dict, write_state_dict
 
 __all__ = [
+    "DETECTOR_ARCHITECTURE",
     "ConversionReport",
     "convert_detr",
     "convert_oed",
+    "hand_over",
+    "is_detector",
     "read_state_dict",
     "write_state_dict",
 ]

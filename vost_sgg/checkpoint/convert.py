@@ -8,9 +8,21 @@ import torch
 from detectron2.config import CfgNode
 from torch import Tensor
 
-from vost_sgg.checkpoint.name_tables import DETR, OED, OED_DROPPED, Row
+from vost_sgg.checkpoint.name_tables import (
+    DETECTOR,
+    DETR,
+    DETR_AS_DETECTOR,
+    OED,
+    OED_DROPPED,
+    PAIR_DECODER,
+    POSITION,
+    Row,
+)
 
 StateDict = dict[str, Tensor]
+
+# The meta-architecture of the detector stage.
+DETECTOR_ARCHITECTURE = "DETRDetector"
 
 
 @dataclass
@@ -20,7 +32,7 @@ class ConversionReport:
     Args:
         converted: our names that were given a tensor of the file.
         reshaped: those of ``converted`` that took some rows of the file's tensor only.
-        initialised: our names that the file has nothing for, freshly initialised (DETR only).
+        initialised: our names that the file has nothing for, freshly initialised (detectors only).
         dropped_by_design: names in the file that our model has no use for.
         missing: our names that the file should have and has not.
         unexpected: names in the file that the table does not know or our model does not have.
@@ -83,7 +95,7 @@ def convert_oed(state_dict: StateDict, cfg: CfgNode) -> tuple[StateDict, Convers
 
 
 def convert_detr(state_dict: StateDict, cfg: CfgNode) -> tuple[StateDict, ConversionReport]:
-    """Initial weights for the model that ``cfg`` describes from a DETR-R50 trained on COCO.
+    """Initial weights for the model that ``cfg`` describes from a DETR-R50 trained on COCO, or from our DETRDetector.
 
     Backbone, input projection and image encoder are DETR's. Both decoders start as its decoder, or as its first layers
     where ours are shallower; learned positions W are its first queries; both box heads are its box head; the object
@@ -94,22 +106,57 @@ def convert_detr(state_dict: StateDict, cfg: CfgNode) -> tuple[StateDict, Conver
     the second decoder.
 
     Args:
-        state_dict: the ``model`` entry of ``detr-r50-e632da11.pth``, or of a DETR of the config's size.
-        cfg: any config of this library.
+        state_dict: the ``model`` entry of ``detr-r50-e632da11.pth``, or of a DETR or DETRDetector of the config's size.
+        cfg: any config of this library; where its model is the DETRDetector, DETR's names are all it needs.
 
     Returns:
         A state dict that ``build_model(cfg)`` loads with ``strict=True`` and that shares no memory with the input, and
         the report.
 
     Raises:
-        ValueError: this is not a DETR, or names or shapes do not fit (all that do not are listed).
+        ValueError: this is not a DETR, or it is a DETRDetector as the config's model is, or names or shapes do not fit
+            (all that do not are listed).
         KeyError: the model is not registered: import ``vost_sgg.modeling`` first.
     """
+    if is_detector(state_dict):
+        if cfg.MODEL.META_ARCHITECTURE == DETECTOR_ARCHITECTURE:
+            raise ValueError(
+                "the checkpoint is a DETRDetector and so is the config's model: nothing is to be converted, name the "
+                "file as MODEL.WEIGHTS"
+            )
+        return hand_over(state_dict, _fresh_state_dict(cfg, "cpu"))
     if not {"class_embed.weight", "bbox_embed.layers.0.weight"} <= set(state_dict):
         raise ValueError(f"this is no checkpoint of DETR{_hint(state_dict)}")
     model = _fresh_state_dict(cfg, "cpu")
-    result, report = _convert(state_dict, model, DETR, _detr_dropped(state_dict, model))
-    given = [_pattern(target) for row in DETR for target in row.targets]
+    return _initialise(state_dict, model, DETR_AS_DETECTOR if is_detector(model) else DETR)
+
+
+def is_detector(names: Iterable[str]) -> bool:
+    """Whether a state dict with these names is of our DETRDetector."""
+    return {"class_head.weight", "box_head.layers.0.weight"} <= set(names)
+
+
+def hand_over(state_dict: StateDict, model: StateDict) -> tuple[StateDict, ConversionReport]:
+    """Initial weights for a scene graph model from our DETRDetector; what the detector lacks stays as it is.
+
+    Args:
+        state_dict: the detector's.
+        model: the scene graph model's present state dict.
+
+    Returns:
+        A complete state dict of the model, and the report.
+
+    Raises:
+        ValueError: names or shapes do not fit (all that do not are listed).
+    """
+    return _initialise(state_dict, model, DETECTOR)
+
+
+def _initialise(
+    state_dict: StateDict, model: StateDict, table: Sequence[Row]
+) -> tuple[StateDict, ConversionReport]:
+    result, report = _convert(state_dict, model, table, _detector_dropped(state_dict, model, table))
+    given = [_pattern(target) for row in table for target in row.targets]
     for name in model.keys() - result.keys():
         expected = any(pattern.fullmatch(name) for pattern in given)
         (report.missing if expected else report.initialised).append(name)
@@ -206,7 +253,7 @@ def _hint(state_dict: StateDict) -> str:
     model = _oed_model(state_dict)
     if model is not None:
         return f"; it looks like OED's {' '.join(model)} model: convert it as oed"
-    if "class_embed.weight" in state_dict:
+    if "class_embed.weight" in state_dict or is_detector(state_dict):
         return "; it looks like DETR: convert it as detr"
     return f"; its first names are {', '.join(list(state_dict)[:3])}"
 
@@ -216,16 +263,17 @@ def _oed_dropped(names: Iterable[str], model: tuple[str, str]) -> list[str]:
     return [name for name in names if any(pattern.fullmatch(name) for pattern in patterns)]
 
 
-def _detr_dropped(names: Iterable[str], model: StateDict) -> list[str]:
+def _detector_dropped(names: Iterable[str], model: StateDict, table: Sequence[Row]) -> list[str]:
     """Decoder layers deeper than ours, and the queries where positions are not learned."""
+    position = next(_pattern(row.source) for row in table if POSITION in row.targets)
 
     def is_dropped(name: str) -> bool:
-        if name == "query_embed.weight":
-            return "query_initializer.position.weight" not in model
-        layer = re.match(r"transformer\.decoder\.layers\.(\d+)\.", name)
-        return (
-            layer is not None
-            and f"decoder.pair_decoder.layers.{layer[1]}.norm1.weight" not in model
+        if position.fullmatch(name):
+            return POSITION not in model
+        layer = re.match(r"(?:transformer\.)?decoder\.layers\.(\d+)\.", name)
+        return layer is not None and not any(
+            f"{decoder}.layers.{layer[1]}.norm1.weight" in model
+            for decoder in ("decoder", PAIR_DECODER)
         )
 
     return [name for name in names if is_dropped(name)]

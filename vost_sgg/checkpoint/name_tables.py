@@ -25,6 +25,10 @@ def _rows(*pairs: tuple[str, ...]) -> tuple[Row, ...]:
     return tuple(Row(source, targets) for source, *targets in pairs)
 
 
+PAIR_DECODER = "decoder.pair_decoder"
+PREDICATE_DECODER = "decoder.predicate_decoder"
+POSITION = "query_initializer.position.weight"
+
 # torchvision's ResNet under DETR's name -> detectron2's. Frozen norms have the same four buffers in both.
 BACKBONE = _rows(
     ("backbone.0.body.conv1.*", "backbone.stem.conv1.*"),
@@ -50,7 +54,7 @@ ENCODER = _rows(
 
 
 def _decoder(source: str, *targets: str) -> tuple[Row, ...]:
-    """The rows of one decoder of the file; a second target gets a copy."""
+    """The rows of one decoder of the file; a second target gets a copy. All are prefixes."""
     layers = (
         ("layers.#.multihead_attn.*", "layers.#.cross_attn.*"),
         ("layers.#.linear#.*", "layers.#.ffn.linear#.*"),
@@ -59,7 +63,7 @@ def _decoder(source: str, *targets: str) -> tuple[Row, ...]:
     )
     return _rows(
         *(
-            (f"transformer.{source}.{theirs}", *(f"decoder.{target}.{ours}" for target in targets))
+            (f"transformer.{source}.{theirs}", *(f"{target}.{ours}" for target in targets))
             for theirs, ours in layers
         )
     )
@@ -100,10 +104,10 @@ def _without_background(value: Tensor, target: Tensor) -> Tensor:
 OED = (
     *BACKBONE,
     *ENCODER,
-    *_decoder("decoder", "pair_decoder"),
-    *_decoder("interaction_decoder", "predicate_decoder"),
+    *_decoder("decoder", PAIR_DECODER),
+    *_decoder("interaction_decoder", PREDICATE_DECODER),
     *_rows(
-        ("query_embed.weight", "query_initializer.position.weight"),
+        ("query_embed.weight", POSITION),
         ("transformer.query_spatial.*", "query_initializer.query_spatial.*"),
         ("transformer.query_content.*", "query_initializer.query_content.*"),
     ),
@@ -178,8 +182,32 @@ def _first_queries(value: Tensor, target: Tensor) -> Tensor:
 DETR = (
     *BACKBONE,
     *ENCODER,
-    *_decoder("decoder", "pair_decoder", "predicate_decoder"),
-    Row("query_embed.weight", ("query_initializer.position.weight",), cut=_first_queries),
+    *_decoder("decoder", PAIR_DECODER, PREDICATE_DECODER),
+    Row("query_embed.weight", (POSITION,), cut=_first_queries),
     Row("class_embed.*", ("entity_heads.object_class.*",), cut=_object_classes),
     *_rows(("bbox_embed.*", "entity_heads.subject_box.*", "entity_heads.object_box.*")),
+)
+
+# The same for our DETRDetector.
+DETR_AS_DETECTOR = (
+    *BACKBONE,
+    *ENCODER,
+    *_decoder("decoder", "decoder"),
+    Row("query_embed.weight", (POSITION,), cut=_first_queries),
+    Row("class_embed.*", ("class_head.*",), cut=_object_classes),
+    *_rows(("bbox_embed.*", "box_head.*")),
+)
+
+# What our DETRDetector hands to the scene graph model: each tensor where a COCO DETR's goes.
+DETECTOR = (
+    *_rows(
+        ("backbone.*", "backbone.*"),
+        ("image_encoder.*", "image_encoder.*"),
+        ("decoder.*", f"{PAIR_DECODER}.*", f"{PREDICATE_DECODER}.*"),
+    ),
+    Row(POSITION, (POSITION,), cut=_first_queries),
+    *_rows(
+        ("class_head.*", "entity_heads.object_class.*"),
+        ("box_head.*", "entity_heads.subject_box.*", "entity_heads.object_box.*"),
+    ),
 )

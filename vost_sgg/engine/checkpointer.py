@@ -12,6 +12,7 @@ from detectron2.checkpoint import DetectionCheckpointer
 from detectron2.utils import comm
 from detectron2.utils.file_io import PathManager
 
+from vost_sgg.checkpoint import hand_over, is_detector
 from vost_sgg.data.plain_pickle import load_plain_pickle
 from vost_sgg.engine.random_state import random_state
 
@@ -39,7 +40,8 @@ class SGGCheckpointer(DetectionCheckpointer):
     Args:
         model: whose weights are saved and loaded.
         save_dir: folder of the checkpoints and of the ``last_checkpoint`` tag.
-        meta: plain data about the run, saved along. A checkpoint with another "task" or "meta_architecture" is refused.
+        meta: plain data about the run, saved along. A checkpoint with another "task" or "meta_architecture" is refused;
+            but a detector's starts any model that has places for its weights.
         strict: every parameter of the model must be in the file (evaluation). Without it, weights of a backbone alone
             are welcome, and what is missing is logged.
         checkpointables: as DetectionCheckpointer.
@@ -127,8 +129,11 @@ class SGGCheckpointer(DetectionCheckpointer):
             ) from error
 
     def _load_model(self, checkpoint: dict):
-        self._check_origin(checkpoint.get("meta", {}))
-        _start_temporal_heads(checkpoint["model"], self.model.state_dict())
+        if self._is_detectors(checkpoint):
+            checkpoint["model"] = self._handed_over(checkpoint["model"])
+        else:
+            self._check_origin(checkpoint.get("meta", {}))
+            _start_temporal_heads(checkpoint["model"], self.model.state_dict())
         incompatible = super()._load_model(checkpoint)
         if incompatible.incorrect_shapes:
             name, found, expected = incompatible.incorrect_shapes[0]
@@ -147,9 +152,33 @@ class SGGCheckpointer(DetectionCheckpointer):
             )
         return incompatible
 
+    def _is_detectors(self, checkpoint: Mapping) -> bool:
+        """Whether a detector's checkpoint meets a model that is none."""
+        return is_detector(checkpoint["model"]) and not is_detector(self.model.state_dict())
+
+    def _handed_over(self, detector: dict) -> dict:
+        """The whole state of this model with the detector's weights where they have a place in it."""
+        if self.strict:
+            raise ValueError(
+                f"checkpoint {self._source} is a detector's: it can start a training of this model, not be evaluated "
+                "as it. To evaluate the detector use the config that it was trained with (config.yaml beside it)"
+            )
+        model = self.model.state_dict()
+        try:
+            state, report = hand_over(detector, model)
+        except ValueError as error:
+            raise ValueError(f"checkpoint {self._source} is a detector's, and {error}") from error
+        given = {name: state[name] for name in report.converted}
+        _start_temporal_heads(given, model)
+        self.logger.info(
+            f"checkpoint {self._source} is a detector's: {len(given)} of {len(model)} tensors of this model are taken "
+            f"from it, {len(model) - len(given)} keep their fresh values"
+        )
+        return {**model, **given}
+
     def _check_origin(self, meta: Mapping) -> None:
         for name, key in (("task", "MODEL.TASK"), ("meta_architecture", "MODEL.META_ARCHITECTURE")):
-            if name in meta and meta[name] != self.meta[name]:
+            if name in meta and meta[name] != self.meta.get(name, meta[name]):
                 raise ValueError(
                     f"checkpoint {self._source} was made with {key} {meta[name]}, this config has {self.meta[name]}: "
                     f"use the config of {meta[name]}, or a checkpoint of {self.meta[name]}"

@@ -7,13 +7,16 @@ import torch
 from detectron2.config import CfgNode
 from detectron2.utils import comm
 
+from vost_sgg.checkpoint import DETECTOR_ARCHITECTURE
+
 logger = logging.getLogger(__name__)
 
 
 def model_identity(cfg: CfgNode) -> dict:
-    """What a checkpoint's weights belong to."""
+    """What a checkpoint's weights belong to. A detector has no task: it starts the model of any."""
+    has_task = cfg.MODEL.META_ARCHITECTURE != DETECTOR_ARCHITECTURE
     return {
-        "task": cfg.MODEL.TASK,
+        **({"task": cfg.MODEL.TASK} if has_task else {}),
         "meta_architecture": cfg.MODEL.META_ARCHITECTURE,
         "temporal_aggregator": cfg.MODEL.TEMPORAL_AGGREGATOR.NAME,
     }

@@ -7,7 +7,8 @@ EVALUATOR.__doc__ = """
 Evaluators: detectron2 ``DatasetEvaluator`` s over clips, chosen by ``MODEL.EVALUATOR.NAME``.
 
 Built by ``EVALUATOR.build(cfg, dataset_name=..., baseline=...)``: ``dataset_name`` is a name of detectron2's catalogs;
-``baseline`` is None or has ``predict(FramePrediction) -> FramePrediction``, scored on the same frames.
+``baseline`` is None or has ``predict(FramePrediction) -> FramePrediction``, scored on the same frames
+by what has a use for it.
 
 - ``reset()`` forgets everything.
 - ``process(inputs, outputs)``: ``inputs`` is a list of clips ``{"frames": [...], "references": {target: [...]}}``, each

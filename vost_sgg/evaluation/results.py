@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from detectron2.utils.file_io import PathManager
 
+from vost_sgg.evaluation.object_ap import PERSON, mean_over_objects
 from vost_sgg.evaluation.recall import SceneGraphRecall
 from vost_sgg.evaluation.slots import NUM_PREDICATES
 
@@ -47,8 +48,26 @@ def results_document(
     }
 
 
+def object_ap_document(
+    by_class: Mapping[int, Mapping[str, float]], class_names: Sequence[str] | None
+) -> dict:
+    """The field ``object_ap``: means over the object classes, the person apart where it counts, and each class.
+
+    Args:
+        by_class: what ``ObjectAP.compute`` returns.
+        class_names: of the class ids; None: the ids are written.
+    """
+    names = {label: class_names[label] if class_names else str(label) for label in by_class}
+    return {
+        **mean_over_objects(by_class),
+        **({"person": by_class[PERSON]} if PERSON in by_class else {}),
+        "per_class": {names[label]: value for label, value in by_class.items() if label != PERSON},
+    }
+
+
 def write_results(document: dict, path: str) -> None:
-    """Writes ``document`` as JSON: to a temporary name, then renamed."""
+    """Writes ``document`` as JSON: to a temporary name, then renamed. Missing folders are made."""
+    PathManager.mkdirs(os.path.dirname(path) or ".")
     temporary = f"{path}.part"
     with PathManager.open(temporary, "w", encoding="utf-8") as file:
         json.dump(document, file, indent=1, allow_nan=False)

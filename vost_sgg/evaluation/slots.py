@@ -10,6 +10,10 @@ from vost_sgg.structures import PREDICATE_GROUPS, Array, FrameGroundTruth, Frame
 # Attention, spatial, contacting.
 GROUP_SIZES = (3, 6, 17)
 NUM_PREDICATES = sum(GROUP_SIZES)
+_NOT_PROBABILITIES = (
+    "prediction.{field} holds NaN, infinite or negative values: "
+    "scores must be probabilities (after softmax or sigmoid), not logits"
+)
 
 
 @dataclass
@@ -63,12 +67,26 @@ def predicted_slots(prediction: FramePrediction) -> PairSlots:
         wrong = [
             n for n, a in zip(fields, (scores, *groups), strict=True) if not _are_probabilities(a)
         ]
-        raise ValueError(
-            f"prediction.{wrong[0]} holds NaN, infinite or negative values: "
-            "scores must be probabilities (after softmax or sigmoid), not logits"
-        )
+        raise ValueError(_NOT_PROBABILITIES.format(field=wrong[0]))
     pair_scores = scores[pairs[:, 0]] * scores[pairs[:, 1]]
     return PairSlots(classes[pairs], boxes[pairs], pair_scores, probabilities)
+
+
+def annotated_entities(ground_truth: FrameGroundTruth) -> tuple[np.ndarray, np.ndarray]:
+    """(M, 4) boxes and (M,) classes of one frame, checked. Raises ValueError that names the field at fault."""
+    _, boxes, classes = _pairs(ground_truth, "ground_truth")
+    return boxes, classes
+
+
+def predicted_entities(
+    prediction: FramePrediction,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(P, 4) boxes, (P,) classes, (P,) scores, likewise."""
+    _, boxes, classes = _pairs(prediction, "prediction")
+    scores = _rows(prediction, "prediction", "scores", (), len(boxes)).astype(np.float64)
+    if not _are_probabilities(scores):
+        raise ValueError(_NOT_PROBABILITIES.format(field="scores"))
+    return boxes, classes, scores
 
 
 def _groups():

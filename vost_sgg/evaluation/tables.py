@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from tabulate import tabulate
 
+from vost_sgg.evaluation.object_ap import PERSON, mean_over_objects
 from vost_sgg.evaluation.protocols import CONSTRAINTS
 from vost_sgg.evaluation.recall import SceneGraphRecall
 from vost_sgg.evaluation.slots import NUM_PREDICATES
@@ -60,6 +61,23 @@ def recall_table(rows: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
         for method, values in rows.items()
     ]
     return tabulate(body, headers=headers, disable_numparse=True)
+
+
+def object_ap_line(by_class: Mapping[int, Mapping[str, float]]) -> str:
+    """The line about boxes: COCO's AP and AP50 in percent.
+
+    Args:
+        by_class: what ``ObjectAP.compute`` returns.
+    """
+    mean, person = mean_over_objects(by_class), by_class.get(PERSON)
+    count = len(by_class) - (person is not None)
+    parts = [f"Object {_ap(mean)} (mean over {count} classes)"] if mean else []
+    parts += [f"person {_ap(person)}"] if person else []
+    return "; ".join(parts) + ". COCO's, in %"
+
+
+def _ap(values: Mapping[str, float]) -> str:
+    return f"AP {100 * values['AP']:.1f}, AP50 {100 * values['AP50']:.1f}"
 
 
 def _cell(values: Mapping[str, float], metric: str) -> str:
