@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import av
 import cv2
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 # zlib level; higher levels cost several times the encoding time for a tenth of the size.
 PNG_COMPRESSION = 3
@@ -118,11 +119,12 @@ def dump_video(video: str, numbers: Sequence[int] | None, folder: str) -> Dumped
 
 def _write_frames(video: str, wanted: set[int] | None, folder: str) -> DumpedVideo:
     dumped = DumpedVideo(written=0, missing=[], damaged=0)
+    reformatter = VideoReformatter()  # one a video: it keeps its conversion from frame to frame
     left = None if wanted is None else set(wanted)
     for numbers, frame in _numbered_frames(video, dumped):
         hits = numbers if left is None else left.intersection(numbers)
         if hits:
-            png = _encode(frame)
+            png = _encode(reformatter.reformat(frame, format="bgr24"))
             for number in hits:
                 with open(os.path.join(folder, f"{number:06d}.png"), "wb") as f:
                     f.write(png)
@@ -193,7 +195,7 @@ def _decode(container, stream, dumped: DumpedVideo) -> Iterator[av.VideoFrame]:
 
 
 def _encode(frame: av.VideoFrame) -> bytes:
-    image = _upright(frame.to_ndarray(format="bgr24"), frame)
+    image = _upright(frame.to_ndarray(), frame)
     done, png = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, PNG_COMPRESSION])
     if not done:
         raise ValueError(f"frame of {frame.width}x{frame.height} cannot be written as PNG")

@@ -24,7 +24,7 @@ _PICKLES = ("person_bbox.pkl", "object_bbox_and_relationship.pkl")
 _PROCESSES = 2
 
 
-def ensure_sample(root: str, videos: int = 300, seed: int = 0) -> None:
+def ensure_sample(root: str, videos: int = 1000, seed: int = 0) -> None:
     """Makes sure that ``root`` holds the sample data set of this version, ``videos`` and ``seed``; generates it if not.
 
     Safe to be called by several processes at once: one generates, the others wait. An interrupted generation leaves
@@ -100,13 +100,13 @@ def _generate(root: str, wanted: dict) -> None:
     for folder in ("annotations", "videos", "frames"):
         os.makedirs(os.path.join(partial_root, folder))
     videos = [SampleVideo(wanted["seed"], index) for index in range(wanted["videos"])]
-    # This process annotates and its workers draw: so the pickles do not depend on who drew what.
-    _write_annotations(os.path.join(partial_root, "annotations"), videos)
     context = multiprocessing.get_context(
         "fork"
     )  # as data loaders: needs no guard in the user's script
     with ProcessPoolExecutor(_PROCESSES, context, cv2.setNumThreads, (1,)) as pool:
         drawn = pool.map(partial(_draw, partial_root), videos, chunksize=4)
+        # This process annotates while its workers draw: so the pickles do not depend on who drew what.
+        _write_annotations(os.path.join(partial_root, "annotations"), videos)
         list(tqdm(drawn, total=len(videos), desc=f"generating {root}", unit="video"))
     manifest = wanted | {"sizes": _measure(partial_root)}
     with open(os.path.join(partial_root, MANIFEST), "w") as file:
