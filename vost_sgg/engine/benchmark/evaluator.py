@@ -24,7 +24,7 @@ def benchmark_evaluator(frames: int, repeats: int) -> dict:
     rates = {}
     for task in tqdm(("sgdet", "predcls"), desc="evaluating"):
         generator = np.random.default_rng(SEED)
-        video = [_made_up_frame(generator, task) for _ in range(frames)]
+        video = [made_up_frame(generator, task) for _ in range(frames)]
         _score(task, video[:100])
         rates[task] = frames / statistics.median(_score(task, video) for _ in range(repeats))
     settings = {
@@ -45,9 +45,10 @@ def _score(task: str, video: list[tuple[FrameGroundTruth, FramePrediction]]) -> 
     return time.perf_counter() - start
 
 
-def _made_up_frame(
+def made_up_frame(
     generator: np.random.Generator, task: str
 ) -> tuple[FrameGroundTruth, FramePrediction]:
+    """A random annotation and a random prediction of ``task`` for it, part of which is right."""
     truth = made_up_ground_truth(generator, int(generator.integers(1, 5)), _SIZE)
     if task == "predcls":
         entities = truth.boxes, truth.classes, np.ones(len(truth.boxes)), truth.pairs
@@ -60,7 +61,7 @@ def _made_up_frame(
 
 
 def _detections(generator: np.random.Generator, truth: FrameGroundTruth) -> tuple:
-    """Annotated boxes moved by some pixels, two in three of them with the right class: many overlap, as a detector's."""
+    """Annotated boxes moved by some pixels, two in three with the right class: many overlap, as a detector's."""
     chosen = generator.integers(1, len(truth.boxes), _SLOTS)
     rows = np.concatenate((np.zeros(_SLOTS, int), chosen))
     boxes = truth.boxes[rows] + generator.normal(0, 4, (2 * _SLOTS, 4)).astype(np.float32)

@@ -5,6 +5,7 @@ import platform
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from detectron2.config import CfgNode
@@ -30,6 +31,7 @@ from vost_sgg.engine.benchmark.timing import (
     seconds,
 )
 from vost_sgg.engine.optimizer import build_optimizer, max_gradient_norm
+from vost_sgg.structures import FramePrediction
 
 # The video-level results in float32 are those of the frame-by-frame loop to this.
 TOLERANCE = 1e-4
@@ -54,10 +56,10 @@ class Workload:
     size: tuple[int, int]
     repeats: int
 
-    def autocast(self) -> torch.autocast:
-        """The context that the model runs in."""
-        dtype = PRECISIONS[self.precision]
-        return torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32)
+    def run(self, model: nn.Module, clip: dict) -> list[FramePrediction]:
+        """The model's predictions for the targets of ``clip``."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+            return model([clip])[0]
 
 
 def benchmark_model(cfg: CfgNode, workload: Workload) -> dict:
@@ -68,29 +70,49 @@ def benchmark_model(cfg: CfgNode, workload: Workload) -> dict:
     """
     stages = stage_configs(cfg)
     finished = list(stages.values())[-1]
-    video = made_up_video(finished, workload.frames, workload.size)
-    report = {"settings": _settings(cfg, workload, video)}
-    model = made_up_model(finished).eval()
-    with tqdm(total=3 + is_temporal(finished) + len(stages), desc="measuring") as progress:
+    with (
+        _float32_means_float32(workload),
+        tqdm(total=3 + is_temporal(finished) + len(stages)) as progress,
+    ):
 
         def measure(name: str, call: Callable[[], dict]) -> dict:
-            progress.set_description(name)
+            progress.set_description(f"measuring {name}")
             result = call()
             progress.update()
             return result
 
-        report |= measure("matmul peak", lambda: _peak(workload))
-        report |= measure("flops", lambda: {"flops": count_flops(model, video["frames"][0])})
-        report |= measure("inference", lambda: _inference(model, video, workload))
-        report["peak_share"] = _peak_shares(report, workload.frames)
-        if is_temporal(finished):
-            report |= measure("frame by frame", lambda: _against_baseline(model, video, workload))
-        del model
+        report = _finished_model(finished, workload, measure)
         report["training"] = {
-            name: measure(f"training {name}", lambda s=stage: _training_step(s, workload))
+            name: measure(f"training {name}", partial(_training_step, stage, workload))
             for name, stage in stages.items()
         }
     return report
+
+
+def _finished_model(cfg: CfgNode, workload: Workload, measure: Callable) -> dict:
+    """All but training; the model is freed on return."""
+    video = made_up_video(cfg, workload.frames, workload.size)
+    model = made_up_model(cfg).eval()
+    report = {"settings": _settings(cfg, workload, video)}
+    report |= measure("matmul peak", lambda: _peak(workload))
+    report |= measure("flops", lambda: {"flops": count_flops(model, video["frames"][0])})
+    report |= measure("inference", lambda: _inference(model, video, workload))
+    report["peak_share"] = _peak_shares(report, workload.frames)
+    if is_temporal(cfg):
+        report |= measure("frame by frame", lambda: _against_baseline(model, video, workload))
+    return report
+
+
+def _float32_means_float32(workload: Workload):
+    """cuDNN's convolutions use TensorFloat-32 by default: off in float32, whose results are held to ``TOLERANCE``. In
+    bfloat16 it is left on, to the good of the float32 baseline.
+    """
+    cudnn = torch.backends.cudnn
+    return cudnn.flags(
+        enabled=cudnn.enabled,
+        benchmark=cudnn.benchmark,
+        allow_tf32=workload.precision != "float32" and cudnn.allow_tf32,
+    )
 
 
 def _settings(cfg: CfgNode, workload: Workload, video: dict) -> dict:
@@ -124,23 +146,21 @@ def _peak(workload: Workload) -> dict:
 def _inference(model: nn.Module, video: dict, workload: Workload) -> dict:
     """Latency of single targets, throughput of the whole video, its phases, memory."""
     targets = itertools.cycle([_alone(video, target) for target in video["references"]])
-    with workload.autocast():
-        model([next(targets)])
-        reset_peak_memory(workload.device)
-        model([video])
-        memory = peak_memory(workload.device)
-        latencies = [
-            seconds(lambda: model([next(targets)]), workload.device)
-            for _ in range(workload.repeats)
-        ]
-        calls = {"video": lambda: model([video])}
-        video_seconds = median_seconds(calls, device=workload.device, repeats=workload.repeats)
-        phases = _phases(model, video, workload)
+    workload.run(model, next(targets))
+    reset_peak_memory(workload.device)
+    workload.run(model, video)
+    memory = peak_memory(workload.device)
+    calls = {
+        "target": lambda: workload.run(model, next(targets)),
+        "video": lambda: workload.run(model, video),
+    }
+    medians = median_seconds(calls, device=workload.device, repeats=workload.repeats)
+    phases = _phases(model, video, workload)
     return {
-        "latency_seconds": statistics.median(latencies),
+        "latency_seconds": medians["target"],
         "video": {
-            "seconds": video_seconds["video"],
-            "frames_per_second": workload.frames / video_seconds["video"],
+            "seconds": medians["video"],
+            "frames_per_second": workload.frames / medians["video"],
             "phase_seconds": phases,
             "peak_memory_bytes": memory,
         },
@@ -159,7 +179,7 @@ def _phases(model: nn.Module, video: dict, workload: Workload) -> dict[str, floa
     timer, passes = PhaseTimer(model, workload.device), []
     for _ in range(workload.repeats):
         with timer:
-            total = seconds(lambda: model([video]), workload.device)
+            total = seconds(lambda: workload.run(model, video), workload.device)
         passes.append({**timer.seconds, "rest": total - sum(timer.seconds.values())})
     return {phase: statistics.median(p[phase] for p in passes) for phase in passes[0]}
 
@@ -186,17 +206,13 @@ def _peak_shares(report: dict, frames: int) -> dict[str, float]:
 def _against_baseline(model: nn.Module, video: dict, workload: Workload) -> dict:
     """Video-level inference and the frame-by-frame loop on the same frames, in turn."""
     baseline = FrameByFrame(model)
-
-    def ours():
-        with workload.autocast():
-            return model([video])[0]
-
+    ours = partial(workload.run, model, video)
     # The outputs that are compared are those of the warm-up.
     frames = [video["frames"][t] for t in video["references"]]
     sizes = [(frame["width"], frame["height"]) for frame in frames]
     difference = largest_difference(ours(), baseline(video), sizes)
     medians = median_seconds(
-        {"video": ours, "baseline": lambda: baseline(video)},
+        {"video": ours, "baseline": partial(baseline, video)},
         device=workload.device,
         repeats=workload.repeats,
     )
@@ -228,6 +244,9 @@ def _training_step(stage: CfgNode, workload: Workload) -> dict:
             f"a batch of {batch} clips cannot be split over {steps} micro-batches (SOLVER.ACCUMULATION_STEPS)"
         )
     model = made_up_model(stage)
+    result = {"batch": batch, "seconds": None, "peak_memory_bytes": None, "missing": ""}
+    if not any(p.requires_grad for p in model.parameters()):
+        return result | {"missing": "nothing to train"}
     trainer = AccumulationTrainer(
         model,
         itertools.repeat(made_up_training_clips(stage, batch // steps, workload.size)),
@@ -237,7 +256,6 @@ def _training_step(stage: CfgNode, workload: Workload) -> dict:
         amp=workload.precision == "bfloat16",
     )
     trainer.iter = 0  # an iteration that writes no metrics
-    result = {"batch": batch, "seconds": None, "peak_memory_bytes": None}
     reset_peak_memory(workload.device)
     try:
         trainer.run_step()
@@ -245,7 +263,7 @@ def _training_step(stage: CfgNode, workload: Workload) -> dict:
             {"step": trainer.run_step}, device=workload.device, repeats=workload.repeats
         )
     except torch.OutOfMemoryError:  # a result too: the batch does not fit
-        return result
+        return result | {"missing": "out of memory"}
     return result | {
         "seconds": medians["step"],
         "peak_memory_bytes": peak_memory(workload.device),

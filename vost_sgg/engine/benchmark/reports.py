@@ -61,7 +61,14 @@ def evaluator_table(report: dict) -> str:
 
 
 def read_report(path: str, kind: str) -> dict:
-    """The document that an earlier run wrote. Raises ValueError if it is none of subcommand ``kind``."""
+    """The document that an earlier run wrote.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is none of subcommand ``kind``.
+    """
+    if not PathManager.isfile(path):
+        raise FileNotFoundError(f"--compare: there is no file {path}")
     try:
         with PathManager.open(path, "r", encoding="utf-8") as file:
             report = json.load(file)
@@ -73,12 +80,12 @@ def read_report(path: str, kind: str) -> dict:
 
 
 def comparison_table(report: dict, other: dict) -> str:
-    """Ratios of everything that both measured, with the settings in which they differ below."""
+    """Ratios of all numbers in which two runs differ, with the settings in which they do below."""
     ours, theirs = dict(_numbers(report)), dict(_numbers(other))
     rows = [
         (name, f"{value:.4g}", f"{theirs[name]:.4g}", f"{value / theirs[name]:.2f}x")
         for name, value in ours.items()
-        if theirs.get(name)
+        if theirs.get(name) and theirs[name] != value
     ]
     settings, before = report["settings"], other["settings"]
     differing = [
@@ -103,7 +110,7 @@ def _measurements(report: dict) -> list[tuple[str, str]]:
     for stage, step in report["training"].items():
         name = f"training step {stage}".strip() + f", batch {step['batch']}"
         if step["seconds"] is None:
-            rows.append((name, "out of memory"))
+            rows.append((name, step["missing"]))
             continue
         rows.append((name, f"{step['seconds']:.3f} s"))
         rows.append((f"peak memory, {name}", _mib(step["peak_memory_bytes"])))

@@ -1,0 +1,214 @@
+"""The benchmark as its user types it, at sample size: what it prints, what it writes, and how it refuses bad input."""
+
+import copy
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tools import benchmark
+from vost_sgg.config import get_vost_cfg, stage_configs
+from vost_sgg.engine.benchmark import reports
+from vost_sgg.engine.benchmark.evaluator import made_up_frame
+from vost_sgg.engine.benchmark.flops import count_flops
+from vost_sgg.engine.benchmark.frame_by_frame import FrameByFrame, largest_difference
+from vost_sgg.engine.benchmark.inputs import made_up_model, made_up_video
+from vost_sgg.engine.benchmark.model import outputs_agree
+from vost_sgg.engine.benchmark.timing import phase_of
+from vost_sgg.evaluation import SceneGraphRecall
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ["--config-file", str(ROOT / "configs/sample/oed_sgdet.yaml")]
+QUICK = ["--device", "cpu", "--frames", "4", "--size", "96x64", "--repeats", "1", "--batch", "2"]
+SMALL = ["INPUT.MIN_SIZE_TEST", "64", "INPUT.MIN_SIZE_TRAIN", "(64,)"]
+
+
+def last_stage(task: str):
+    cfg = get_vost_cfg(str(ROOT / f"configs/sample/oed_{task}.yaml"), SMALL)
+    return list(stage_configs(cfg).values())[-1]
+
+
+def test_help_is_quick_and_needs_no_torch():
+    code = (
+        "import sys, tools.benchmark as t\n"
+        "try: t.main(['model', '--help'])\nfinally: assert 'torch' not in sys.modules"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    for flag in ("--device", "--precision", "--frames", "--size", "--repeats", "--compare"):
+        assert flag in result.stdout
+
+
+def test_a_model_is_measured_compared_and_the_ratio_is_the_last_line(tmp_path, capsys):
+    first, second = str(tmp_path / "first.json"), str(tmp_path / "second.json")
+    command = ["model", *SAMPLE, *QUICK]
+    assert benchmark.main([*command, "--json", first, *SMALL]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    ratio = re.fullmatch(r"video-level over frame-by-frame: (\d+\.\d\d)x", lines[-1])
+    report = json.loads(Path(first).read_text())
+    assert float(ratio[1]) == pytest.approx(report["video_level_over_frame_by_frame"], abs=0.006)
+    loop = report["frame_by_frame"]
+    assert loop["largest_difference"] <= loop["tolerance"] == 1e-4
+    assert f"{loop['seconds_per_frame']:.4g} s a frame" in lines[-3]
+
+    assert report["settings"]["size"] == [96, 64] and report["settings"]["frames"] == 4
+    video = report["video"]
+    phases = {"queries", "backbone", "encoder", "decoders", "heads", "temporal", "rest"}
+    assert set(video["phase_seconds"]) == phases
+    assert video["frames_per_second"] == pytest.approx(4 / video["seconds"])
+    assert report["latency_seconds"] > 0 and video["peak_memory_bytes"] > 2**20
+    assert set(report["peak_share"]) == {"video", "backbone", "encoder", "decoders"}
+    assert report["flops"]["per_frame"] >= sum(report["flops"]["phases"].values()) > 0
+    assert {"SPATIAL", "TEMPORAL"} <= report["training"].keys()
+    for step in report["training"].values():
+        assert step["batch"] == 2 and step["seconds"] > 0
+
+    assert benchmark.main([*command, "--json", second, "--compare", first, *SMALL]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"^latency_seconds( +\S+){2} +[\d.]+x$", printed, re.MULTILINE)
+    assert printed.splitlines()[-1].startswith("video-level over frame-by-frame: ")
+
+
+def test_a_spatial_model_in_bfloat16_has_no_ratio(capsys):
+    spatial = ["MODEL.TEMPORAL_AGGREGATOR.NAME", "NoAggregation"]
+    options = [*SAMPLE, *QUICK, "--precision", "bfloat16", *SMALL, *spatial]
+    assert benchmark.main(["model", *options]) == 0
+    printed = capsys.readouterr().out
+    assert "video-level over" not in printed and "bfloat16" in printed
+    assert re.search(r"training step TEMPORAL, batch 2 +nothing to train", printed)
+
+
+@pytest.mark.parametrize(
+    "task, total, trainable",
+    [("predcls", "54,698,807", "12,887,086"), ("sgdet", "64,017,490", "12,894,025")],
+)
+def test_parameters_at_full_size_are_the_papers(task, total, trainable, capsys):
+    assert benchmark.main(["parameters", "--config-file", f"{ROOT}/configs/oed_{task}.yaml"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(rf"^total +{total}$", printed, re.MULTILINE)
+    assert re.search(rf"^trainable TEMPORAL +{trainable}$", printed, re.MULTILINE)
+
+
+@pytest.mark.parametrize("task", ["predcls", "sgcls", "sgdet"])
+def test_the_frame_by_frame_loop_gives_the_models_outputs(task):
+    cfg = last_stage(task)
+    model, video = made_up_model(cfg).eval(), made_up_video(cfg, 6, (96, 64))
+    loop = FrameByFrame(model)
+    with torch.no_grad():
+        ours = model([video])[0]
+    assert largest_difference(ours, loop(video), [(96, 64)] * 6) < 1e-5
+    # Without its references a target is another one: the loop does run the temporal phase.
+    alone = loop(video | {"references": dict.fromkeys(range(6), [])})
+    assert largest_difference(ours, alone, [(96, 64)] * 6) > 1e-4
+
+
+def test_the_loop_runs_every_target_and_reference_anew():
+    cfg = last_stage("predcls")
+    loop, video = FrameByFrame(made_up_model(cfg)), made_up_video(cfg, 3, (96, 64))
+    batches = []
+    loop.model.backbone.register_forward_pre_hook(lambda _, args: batches.append(len(args[0])))
+    loop(video)
+    assert batches == [3, 3, 3]
+
+
+def test_outputs_that_differ_are_said_and_end_with_status_1(monkeypatch, capsys):
+    call = FrameByFrame.__call__
+
+    def wrong(self, clip):
+        predictions = call(self, clip)
+        predictions[1].spatial[0, 0] += 0.01
+        return predictions
+
+    monkeypatch.setattr(FrameByFrame, "__call__", wrong)
+    assert benchmark.main(["model", *SAMPLE, *QUICK, *SMALL]) == 1
+    output = capsys.readouterr()
+    assert "largest difference of their outputs: 1.0e-02 (allowed: 1e-04)" in output.out
+    assert output.out.splitlines()[-1].startswith("video-level over frame-by-frame: ")
+    assert output.err.splitlines()[-1].startswith("error: ")
+
+
+def test_another_class_is_a_difference_without_bound():
+    cfg = last_stage("sgdet")
+    video = made_up_video(cfg, 1, (96, 64))
+    with torch.no_grad():
+        ours = made_up_model(cfg).eval()([video])[0]
+    theirs = copy.deepcopy(ours)
+    theirs[0].classes[-1] += 1
+    assert largest_difference(ours, theirs, [(96, 64)]) == np.inf
+    loop = {"seconds_per_frame": 1.0, "video_seconds_per_frame": 1.0, "tolerance": 1e-4}
+    report = {"frame_by_frame": {**loop, "largest_difference": None}}
+    assert not outputs_agree(report)
+    lines = reports.ratio_lines(report | {"video_level_over_frame_by_frame": 1.0})
+    assert "the slots or classes differ" in lines[1]
+
+
+def test_flops_of_the_encoder_are_those_of_its_equations():
+    cfg = last_stage("predcls")
+    model, video = made_up_model(cfg).eval(), made_up_video(cfg, 1, (96, 64))
+    counts = count_flops(model, video["frames"][0])
+    d, width, layers = cfg.MODEL.TRANSFORMER.D_MODEL, cfg.MODEL.TRANSFORMER.DIM_FEEDFORWARD, 2
+    channels, tokens = cfg.MODEL.SLIM_RESNET.CHANNELS[-1], (96 // 16) * (64 // 16)
+    projections = 4 * d * d + 2 * d * width  # q, k, v, output; feed-forward
+    expected = tokens * (channels * d + layers * (projections + 2 * tokens * d))
+    norms = counts["phases"]["encoder"] - expected  # fvcore counts some operations an element
+    assert 0 <= norms <= layers * 2 * 8 * tokens * d
+
+
+def test_parts_belong_to_phases_and_unknown_ones_stand_alone():
+    assert phase_of("temporal_entity_heads") == "heads" and phase_of("decoder") == "decoders"
+    assert phase_of("multimodal_encoder") == "multimodal_encoder"
+
+
+def test_the_evaluator_is_measured(tmp_path, capsys):
+    out = tmp_path / "evaluator.json"
+    arguments = ["evaluator", "--frames", "130", "--repeats", "1", "--json", str(out)]
+    assert benchmark.main(arguments) == 0
+    report = json.loads(out.read_text())
+    assert set(report["frames_per_second"]) == {"sgdet", "predcls"}
+    assert report["settings"]["constraints"] == ["with", "semi", "no"]
+    assert re.search(r"^sgdet +[\d,]+$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_the_evaluators_frames_are_found_in_part():
+    """Frames in which nothing matches would be scored faster than real ones."""
+    generator = np.random.default_rng(0)
+    recall = SceneGraphRecall("sgdet", constraints=("no",))
+    for _ in range(30):
+        recall.update(*made_up_frame(generator, "sgdet"))
+    assert 0.05 < recall.compute()["no"]["R@100"] < 0.95
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--size", "480"], "--size 480: give WIDTHxHEIGHT in pixels, such as 480x270"),
+        (["--size", "0x270"], "--size 0x270"),
+        (["--frames", "0"], "--frames must be at least 1 (got 0)"),
+        (["--device", "cuda"], "--device cuda: this machine has no CUDA device"),
+        (["--compare", "none.json"], "--compare: there is no file none.json"),
+        (["--compare", __file__], "is no JSON file"),
+        (["--json", "no/such/folder/x.json"], "there is no folder no/such/folder"),
+        (["--config-file", "none.yaml"], "there is no file none.yaml"),
+        (["MODEL.TSAK", "sgdet"], "config key MODEL.TSAK does not exist; did you mean MODEL.TASK"),
+    ],
+)
+def test_bad_input_is_one_line(options, message, capsys, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit) as stop:
+        benchmark.main(["model", *SAMPLE, *options])
+    assert stop.value.code == 2
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("error: ") and message in error and "\n" not in error
+
+
+def test_a_report_of_another_command_is_not_compared(tmp_path, capsys):
+    other = tmp_path / "evaluator.json"
+    other.write_text(json.dumps({"benchmark": "evaluator"}))
+    with pytest.raises(SystemExit):
+        benchmark.main(["model", *SAMPLE, "--compare", str(other)])
+    assert "was not written by benchmark.py model --json" in capsys.readouterr().err
