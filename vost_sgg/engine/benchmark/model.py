@@ -3,7 +3,8 @@
 import itertools
 import platform
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -103,16 +104,18 @@ def _finished_model(cfg: CfgNode, workload: Workload, measure: Callable) -> dict
     return report
 
 
-def _float32_means_float32(workload: Workload):
+@contextmanager
+def _float32_means_float32(workload: Workload) -> Iterator[None]:
     """cuDNN's convolutions use TensorFloat-32 by default: off in float32, whose results are held to ``TOLERANCE``. In
-    bfloat16 it is left on, to the good of the float32 baseline.
+    bfloat16 it is left as it is, to the good of the float32 baseline.
     """
     cudnn = torch.backends.cudnn
-    return cudnn.flags(
-        enabled=cudnn.enabled,
-        benchmark=cudnn.benchmark,
-        allow_tf32=workload.precision != "float32" and cudnn.allow_tf32,
-    )
+    allowed = cudnn.allow_tf32
+    cudnn.allow_tf32 = allowed and workload.precision != "float32"
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32 = allowed
 
 
 def _settings(cfg: CfgNode, workload: Workload, video: dict) -> dict:
