@@ -68,6 +68,28 @@ def test_each_stage_is_the_config_with_its_own_keys():
     assert not spatial.STAGES and not temporal.STAGES
 
 
+def test_a_stage_of_no_epochs_is_left_out():
+    def names(*options):
+        return list(stage_configs(get_vost_cfg("configs/oed_sgdet.yaml", options)))
+
+    assert names() == ["SPATIAL", "TEMPORAL"]
+    assert names("STAGES.DETECTOR.SOLVER.EPOCHS", "3") == ["DETECTOR", "SPATIAL", "TEMPORAL"]
+    assert names("STAGES.TEMPORAL.SOLVER.EPOCHS", "0") == ["SPATIAL"]
+    with pytest.raises(
+        ValueError, match=r"every stage \(DETECTOR, SPATIAL, TEMPORAL\) has 0 epochs"
+    ):
+        names("STAGES.TEMPORAL.SOLVER.EPOCHS", "0", "STAGES.SPATIAL.SOLVER.EPOCHS", "0")
+    with pytest.raises(KeyError, match="STAGES.DETECTOR.SOLVER.EPOCS does not exist"):
+        names("STAGES.DETECTOR.SOLVER.EPOCS", "3")
+
+
+@pytest.mark.parametrize("path", ["configs/detr_action_genome.yaml", "configs/sample/detr.yaml"])
+def test_the_detectors_configs_have_its_stage_alone(path):
+    ((name, cfg),) = stage_configs(get_vost_cfg(path)).items()
+    assert (name, cfg.MODEL.META_ARCHITECTURE) == ("DETECTOR", "DETRDetector")
+    assert cfg.OUTPUT_DIR.endswith("/detector")
+
+
 def test_a_missing_file_is_named():
     with pytest.raises(FileNotFoundError, match="configs/nothing.yaml"):
         get_vost_cfg("configs/nothing.yaml")

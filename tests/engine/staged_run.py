@@ -1,4 +1,6 @@
-"""A two-stage training of the real model, very small, that kills its own process at a named point: test_stages.py."""
+"""A training of the real model in stages, very small, that kills its own process at a named point: test_stages.py,
+test_detector_stage.py.
+"""
 
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from vost_sgg.config import get_vost_cfg
 from vost_sgg.engine import SGGTrainer
 from vost_sgg.engine.accumulation import AccumulationTrainer
 from vost_sgg.engine.stages import remaining_stages
-from vost_sgg.evaluation import SceneGraphEvaluator
+from vost_sgg.evaluation import DetectionEvaluator, SceneGraphEvaluator
 
 # 6 clips in batches of 3: 2 iterations an epoch, and 2 epochs a stage.
 VIDEOS = {"A.mp4": 5, "B.mp4": 1}
@@ -37,6 +39,16 @@ POINTS = {
     "in the temporal stage": (AccumulationTrainer, "run_step", 8),
     "in the last evaluation of the temporal stage": (SceneGraphEvaluator, "evaluate", 4),
 }
+# The same with a detector stage before them, of as many steps.
+DETECTOR_STAGE = (
+    *("STAGES.DETECTOR.SOLVER.EPOCHS", 2, "STAGES.DETECTOR.SOLVER.LR_DROP_EPOCHS", (1,)),
+    *("STAGES.DETECTOR.SOLVER.IMS_PER_BATCH", 3),
+)
+DETECTOR_POINTS = {
+    "in the detector stage": (AccumulationTrainer, "run_step", 4),
+    "in the last evaluation of the detector stage": (DetectionEvaluator, "evaluate", 2),
+    "in the spatial stage behind it": (AccumulationTrainer, "run_step", 8),
+}
 
 
 def staged_cfg(output: Path, *opts, task: str = "sgdet"):
@@ -56,16 +68,17 @@ def train_stages(cfg, resume: bool) -> list[SGGTrainer]:
     return trainers
 
 
-def train(data: Path, output: Path, point: str, resume: bool) -> None:
+def train(data: Path, output: Path, point: str, resume: bool, opts: tuple = ()) -> None:
     """One command's training on one thread; OUTPUT/results.pth gets each stage's last evaluation."""
     torch.set_num_threads(1)
     records = tiny_records(data, VIDEOS)
     register("tiny_train", records)
     register("tiny_test", records)
-    if point in POINTS:
-        owner, method, call = POINTS[point]
+    points = POINTS | DETECTOR_POINTS
+    if point in points:
+        owner, method, call = points[point]
         setattr(owner, method, on_call(call, die, getattr(owner, method)))
-    cfg = staged_cfg(output)
+    cfg = staged_cfg(output, *opts)
     # A resumed process has drawn other numbers before.
     seed_all_rng(cfg.SEED + 1000 * resume)
     results = {t.cfg.OUTPUT_DIR: dict(t._last_eval_results) for t in train_stages(cfg, resume)}
