@@ -5,7 +5,8 @@
         --stage SPATIAL
     python tools/convert_checkpoint.py detr detr-r50-e632da11.pth OUT.pth --config-file configs/oed_sgdet.yaml
 
-oed: a trained OED model. detr: initial weights from COCO DETR-R50. OUT is what MODEL.WEIGHTS names. A name or shape
+oed: a trained OED model. detr: initial weights from COCO DETR-R50, or from a checkpoint of our detector stage (which
+MODEL.WEIGHTS also takes as it is). OUT is what MODEL.WEIGHTS names. A name or shape
 that does not fit is an error, and nothing is written.
 """
 

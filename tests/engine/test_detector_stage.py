@@ -192,6 +192,13 @@ def test_a_scene_graph_model_does_not_start_a_detector(finished, tmp_path):
         started(stage_configs(cfg)["DETECTOR"])
 
 
+def test_the_detectors_folder_is_not_resumed_by_another_stage(finished, tmp_path):
+    cfg = stage_configs(staged_cfg(tmp_path))["SPATIAL"]
+    cfg.OUTPUT_DIR = str(finished / "detector")
+    with pytest.raises(ValueError, match="--resume: MODEL.META_ARCHITECTURE changed"):
+        SGGTrainer(cfg).resume_or_load(True)
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [

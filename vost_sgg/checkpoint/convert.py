@@ -107,7 +107,7 @@ def convert_detr(state_dict: StateDict, cfg: CfgNode) -> tuple[StateDict, Conver
 
     Args:
         state_dict: the ``model`` entry of ``detr-r50-e632da11.pth``, or of a DETR or DETRDetector of the config's size.
-        cfg: any config of this library; where its model is the DETRDetector, DETR's names are all it needs.
+        cfg: of a scene graph model, or of the DETRDetector, which starts as DETR in the same way.
 
     Returns:
         A state dict that ``build_model(cfg)`` loads with ``strict=True`` and that shares no memory with the input, and
@@ -144,7 +144,7 @@ def hand_over(state_dict: StateDict, model: StateDict) -> tuple[StateDict, Conve
         model: the scene graph model's present state dict.
 
     Returns:
-        A complete state dict of the model, and the report.
+        A complete state dict of the model, whose own tensors the untouched ones are, and the report.
 
     Raises:
         ValueError: names or shapes do not fit (all that do not are listed).

@@ -52,6 +52,7 @@ def check_resumable(saved: Mapping | None, current: Mapping, path: str) -> None:
             "MODEL.WEIGHTS and leave --resume away"
         )
     remedies = {
+        "meta_architecture": "MODEL.META_ARCHITECTURE changed, so the checkpoint is another stage's",
         "temporal_aggregator": "MODEL.TEMPORAL_AGGREGATOR.NAME changed, so the checkpoint is another stage's",
         "dataset": "the training data changed (frames or labels), so the epochs would not fit together",
         "batch_size": "SOLVER.IMS_PER_BATCH changed, so iterations are not the same; to fit another machine change "
