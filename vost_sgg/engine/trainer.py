@@ -16,6 +16,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import vost_sgg.modeling  # noqa: F401  registers the meta-architecture and its parts
+import vost_sgg.vlm  # noqa: F401  registers CachedVLM
 from vost_sgg.data.frames import frame_ground_truth
 from vost_sgg.data.loaders import (
     build_test_loader,
@@ -50,6 +51,10 @@ class SGGTrainer(DefaultTrainer):
 
     def __init__(self, cfg: CfgNode):
         TrainerBase.__init__(self)
+        if not has_parameters(cfg):
+            raise ValueError(
+                f"MODEL.META_ARCHITECTURE {cfg.MODEL.META_ARCHITECTURE} has nothing to train; evaluate it: --eval-only"
+            )
         cfg = self.auto_scale_workers(cfg, comm.get_world_size())
         # First of all: a misspelt name must not be found at the end of the first epoch.
         self._evaluators = self.build_evaluators(cfg)
@@ -183,8 +188,15 @@ class SGGTrainer(DefaultTrainer):
         return EVALUATOR.build(cfg, dataset_name=dataset_name, baseline=baseline)
 
 
+def has_parameters(cfg: CfgNode) -> bool:
+    """Whether the config's model has weights; a class that has none, such as ``CachedVLM``, says so by this attribute."""
+    check_registered(META_ARCH_REGISTRY, cfg.MODEL.META_ARCHITECTURE, "MODEL.META_ARCHITECTURE")
+    return getattr(META_ARCH_REGISTRY.get(cfg.MODEL.META_ARCHITECTURE), "has_parameters", True)
+
+
 def load_for_evaluation(cfg: CfgNode, *, resume: bool = False) -> nn.Module:
-    """The config's model with the weights of ``MODEL.WEIGHTS``, or of the last checkpoint of OUTPUT_DIR.
+    """The config's model with the weights of ``MODEL.WEIGHTS``, or of the last checkpoint of OUTPUT_DIR; a model that
+    has none as it is built.
 
     Args:
         resume: prefer the last checkpoint, where there is one.
@@ -192,9 +204,10 @@ def load_for_evaluation(cfg: CfgNode, *, resume: bool = False) -> nn.Module:
     Raises:
         ValueError, FileNotFoundError: there are no such weights, or they are not all of this model's.
     """
-    checkpointer = SGGCheckpointer(
-        SGGTrainer.build_model(cfg), cfg.OUTPUT_DIR, meta=model_identity(cfg), strict=True
-    )
+    model = SGGTrainer.build_model(cfg)
+    if not has_parameters(cfg):
+        return model
+    checkpointer = SGGCheckpointer(model, cfg.OUTPUT_DIR, meta=model_identity(cfg), strict=True)
     if not cfg.MODEL.WEIGHTS and not (resume and checkpointer.has_checkpoint()):
         raise ValueError(
             f"--eval-only: there is no checkpoint to evaluate in {cfg.OUTPUT_DIR}: train this stage first, name one as "

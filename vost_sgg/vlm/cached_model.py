@@ -1,0 +1,129 @@
+"""``CachedVLM``: the answers of a VLM as a model of their own, the "VLM only" rows of the tables."""
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from detectron2.config import CfgNode, configurable
+from detectron2.data import MetadataCatalog
+from detectron2.modeling import META_ARCH_REGISTRY
+from torch import nn
+
+from vost_sgg.structures import PREDICATE_GROUPS, FrameGroundTruth, FramePrediction
+from vost_sgg.vlm.cache import AnswerCache, FrameAnswers, cache_folder
+from vost_sgg.vlm.words import Vocabulary
+
+logger = logging.getLogger(__name__)
+
+
+@META_ARCH_REGISTRY.register()
+class CachedVLM(nn.Module):
+    """Predicts what a cache of answers says. It has no parameter, and reads no pixel.
+
+    A VLM gives no scores: a named triplet scores 1, every other one 0. Equal scores are ranked by lower slot, then
+    lower predicate id; slots are the frame's pairs in their order (PredCLS), or the answer's objects in its order.
+
+    Args:
+        cache: the answers.
+        task: predcls, sgcls or sgdet.
+        vocabulary: of the data set.
+    """
+
+    # Read by the trainer: there is nothing to train and no checkpoint to load.
+    has_parameters = False
+
+    @configurable
+    def __init__(self, *, cache: AnswerCache, task: str, vocabulary: Vocabulary):
+        super().__init__()
+        self.cache, self.task, self.vocabulary = cache, task, vocabulary
+        answers = [answer for _, answer in cache]
+        self.frames = len(answers)
+        self.frames_without_answer = sum(a.empty == a.asked for a in answers)
+        logger.info(
+            f"{cache.folder}: answers about {self.frames:,} frames, {self.frames_without_answer:,} of them empty: "
+            "these frames name no triplet"
+        )
+
+    @classmethod
+    def from_config(cls, cfg: CfgNode):
+        if len(cfg.DATASETS.TEST) != 1:
+            raise ValueError(
+                f"DATASETS.TEST names {len(cfg.DATASETS.TEST)} data sets; cached answers are those about one: name one"
+            )
+        name = cfg.DATASETS.TEST[0]
+        return {
+            "cache": AnswerCache(cache_folder(cfg, name)),
+            "task": cfg.MODEL.TASK,
+            "vocabulary": Vocabulary.of(MetadataCatalog.get(name)),
+        }
+
+    def forward(self, clips: Sequence[dict]) -> list[list[FramePrediction]]:
+        """One list a clip, with one prediction a target, in the order of its ``references``."""
+        outputs = []
+        for clip in clips:
+            targets = [clip["frames"][target] for target in clip["references"]]
+            answers = self.cache.frames(targets[0]["video_id"]) if targets else {}
+            outputs.append([self._predict(t, answers.get(t["image_id"])) for t in targets])
+        return outputs
+
+    def _predict(self, frame: dict, answers: FrameAnswers | None) -> FramePrediction:
+        answers = answers or FrameAnswers()
+        return answered_graph(answers, frame["ground_truth"], self.task, self.vocabulary)
+
+
+def answered_graph(
+    answers: FrameAnswers, given: FrameGroundTruth, task: str, vocabulary: Vocabulary
+) -> FramePrediction:
+    """The scene graph that an answer names, every score 0 or 1.
+
+    Args:
+        answers: about the frame.
+        given: what the task gives is read from it: boxes, classes and pairs (PredCLS), boxes (SGCLS), nothing (SGDET).
+        task: predcls, sgcls or sgdet.
+        vocabulary: of the data set.
+
+    Returns:
+        Numpy arrays. SGCLS: a box that is not named has class 0 with score 0, and no pair. SGDET: the person's box
+        and the objects with a box; no pair without a box of the person.
+    """
+    if task == "sgdet":
+        return _detected(answers, vocabulary)
+    boxes = np.asarray(torch.as_tensor(given.boxes), np.float64)
+    if task == "predcls":
+        classes = np.asarray(torch.as_tensor(given.classes))
+        pairs = np.asarray(torch.as_tensor(given.pairs)).reshape(-1, 2)
+        by_row = {relation.row: relation for relation in answers.relations}
+        relations = [by_row.get(row) for row in pairs[:, 1].tolist()]
+        return _graph(boxes, classes, np.ones(len(boxes)), pairs, relations, vocabulary)
+    classes, scores = np.zeros(len(boxes), np.int64), np.zeros(len(boxes))
+    for relation in answers.relations:
+        classes[relation.row], scores[relation.row] = vocabulary.objects.index(relation.object), 1
+    if answers.person_row is None:
+        return _graph(boxes, classes, scores, np.zeros((0, 2), np.int64), [], vocabulary)
+    classes[answers.person_row], scores[answers.person_row] = 0, 1
+    relations = [r for r in answers.relations if r.row != answers.person_row]
+    pairs = np.array([[answers.person_row, r.row] for r in relations], np.int64).reshape(-1, 2)
+    return _graph(boxes, classes, scores, pairs, relations, vocabulary)
+
+
+def _detected(answers: FrameAnswers, vocabulary: Vocabulary) -> FramePrediction:
+    relations = [r for r in answers.relations if r.box is not None]
+    person = [answers.person_box] if answers.person_box is not None else []
+    boxes = np.array(person + [r.box for r in relations], np.float64).reshape(-1, 4)
+    names = [vocabulary.objects.index(r.object) for r in relations]
+    classes = np.array([0] * len(person) + names, np.int64)
+    paired = relations if person else []
+    pairs = np.array([[0, k + 1] for k in range(len(paired))], np.int64).reshape(-1, 2)
+    return _graph(boxes, classes, np.ones(len(boxes)), pairs, paired, vocabulary)
+
+
+def _graph(boxes, classes, scores, pairs, relations, vocabulary: Vocabulary) -> FramePrediction:
+    groups = {}
+    for group in PREDICATE_GROUPS:
+        names = vocabulary.group(group)
+        groups[group] = np.zeros((len(pairs), len(names)))
+        for k, relation in enumerate(relations):
+            for name in getattr(relation, group) if relation else ():
+                groups[group][k, names.index(name)] = 1
+    return FramePrediction(boxes=boxes, classes=classes, scores=scores, pairs=pairs, **groups)
