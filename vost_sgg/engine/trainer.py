@@ -189,7 +189,7 @@ class SGGTrainer(DefaultTrainer):
 
 
 def has_parameters(cfg: CfgNode) -> bool:
-    """Whether the config's model has weights; a class that has none, such as ``CachedVLM``, says so by this attribute."""
+    """Whether the config's model has weights; a class that has none, such as ``CachedVLM``, says so."""
     check_registered(META_ARCH_REGISTRY, cfg.MODEL.META_ARCHITECTURE, "MODEL.META_ARCHITECTURE")
     return getattr(META_ARCH_REGISTRY.get(cfg.MODEL.META_ARCHITECTURE), "has_parameters", True)
 
