@@ -24,7 +24,7 @@ MALFORMED = 0.02
 # mean overlap (IoU) of about 0.7. SGCLS and SGDET: objects that are called by the name of a confusable class.
 OBJECT_RECALL = 0.75
 FALSE_OBJECTS = 0.2
-BOX_NOISE = 0.10
+BOX_NOISE = 0.12
 CLASS_ERROR = 0.15
 
 PREDICATE_CONFUSIONS = {
