@@ -1,7 +1,6 @@
 """A reader of almost-JSON: what a language model writes when it was asked for JSON."""
 
 import json
-import math
 import re
 
 _QUOTES = {'"': '"', "'": "'", "`": "`", "\u201c": "\u201d", "\u2018": "\u2019"}
@@ -73,8 +72,8 @@ def _finite(value):
 
 
 def _number(value: int | float) -> int | float | None:
-    # A number of any length is valid JSON; beyond this it is no coordinate, and could not be made a float.
-    return value if math.isfinite(value) and abs(value) < 1e9 else None
+    # An integer of any length is valid JSON; beyond this it is no coordinate, and could not be made a float.
+    return value if abs(value) < 1e9 else None
 
 
 class _Reader:

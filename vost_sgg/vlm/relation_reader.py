@@ -54,15 +54,20 @@ class RelationReader:
     def groups(self, entry: dict, note: Note) -> dict[str, tuple[str, ...]]:
         """The predicates of each group; a predicate counts for its own group, wherever it stands."""
         found: dict[str, list[str]] = {group: [] for group in PREDICATE_GROUPS}
-        for group in PREDICATE_GROUPS:
-            for word in self._listed(entry, group, note):
-                for own, name in self._predicates(word, note):
-                    if own != group:
-                        note("wrong_group")
-                    if name in found[own]:
-                        note("repeated")
-                    else:
-                        found[own].append(name)
+        read = [
+            (group, own, name)
+            for group in PREDICATE_GROUPS
+            for word in self._listed(entry, group, note)
+            for own, name in self._predicates(word, note)
+        ]
+        # Behind those that stand where they belong come those that were moved.
+        for group, own, name in sorted(read, key=lambda item: item[0] != item[1]):
+            if own != group:
+                note("wrong_group")
+            if name in found[own]:
+                note("repeated")
+            else:
+                found[own].append(name)
         if len(found["attention"]) > 1:
             note("several_attentions")
             del found["attention"][1:]
