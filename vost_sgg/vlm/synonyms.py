@@ -60,5 +60,9 @@ PREDICATE_SYNONYMS = {
     "wiping": "wipe, wipes, cleaning",
     "writing_on": "writing, write on, writes on",
 }
-# Variants that say nothing outside a list of predicates: in a sentence "in" is any preposition.
-LIST_ONLY = frozenset("in inside within over under front side covered none other near".split())
+# Variants that say nothing outside a list of predicates: in a sentence "in" is any preposition, and "I cannot tell" is
+# said of the whole question.
+LIST_ONLY = frozenset(
+    "in, inside, within, over, under, front, side, covered, none, other, near, turning, cleaning, looking, "
+    "not sure, unclear, uncertain, unknown, cannot tell, can't tell, ambiguous".split(", ")
+)
