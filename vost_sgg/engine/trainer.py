@@ -189,7 +189,8 @@ class SGGTrainer(DefaultTrainer):
 
 
 def has_parameters(cfg: CfgNode) -> bool:
-    """Whether the config's model has weights; a class that has none, such as ``CachedVLM``, says so."""
+    """Whether the config's model has weights. A class that has none, such as ``CachedVLM``, says so by an attribute of
+    this name, and has a method ``load()``, which raises ValueError if what it reads instead is not there."""
     check_registered(META_ARCH_REGISTRY, cfg.MODEL.META_ARCHITECTURE, "MODEL.META_ARCHITECTURE")
     return getattr(META_ARCH_REGISTRY.get(cfg.MODEL.META_ARCHITECTURE), "has_parameters", True)
 
@@ -206,6 +207,7 @@ def load_for_evaluation(cfg: CfgNode, *, resume: bool = False) -> nn.Module:
     """
     model = SGGTrainer.build_model(cfg)
     if not has_parameters(cfg):
+        model.load()
         return model
     checkpointer = SGGCheckpointer(model, cfg.OUTPUT_DIR, meta=model_identity(cfg), strict=True)
     if not cfg.MODEL.WEIGHTS and not (resume and checkpointer.has_checkpoint()):

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -25,25 +26,18 @@ class CachedVLM(nn.Module):
     lower predicate id; slots are the frame's pairs in their order (PredCLS), or the answer's objects in its order.
 
     Args:
-        cache: the answers.
+        folder: of the cache of answers; it is not opened before :meth:`load` or the first prediction.
         task: predcls, sgcls or sgdet.
         vocabulary: of the data set.
     """
 
-    # Read by the trainer: there is nothing to train and no checkpoint to load.
+    # Read by the engine: there is nothing to train; ``load`` stands in for a checkpoint.
     has_parameters = False
 
     @configurable
-    def __init__(self, *, cache: AnswerCache, task: str, vocabulary: Vocabulary):
+    def __init__(self, *, folder: str, task: str, vocabulary: Vocabulary):
         super().__init__()
-        self.cache, self.task, self.vocabulary = cache, task, vocabulary
-        answers = [answer for _, answer in cache]
-        self.frames = len(answers)
-        self.frames_without_answer = sum(a.empty == a.asked for a in answers)
-        logger.info(
-            f"{cache.folder}: answers about {self.frames:,} frames, {self.frames_without_answer:,} of them empty: "
-            "these frames name no triplet"
-        )
+        self.folder, self.task, self.vocabulary = folder, task, vocabulary
 
     @classmethod
     def from_config(cls, cfg: CfgNode):
@@ -53,10 +47,24 @@ class CachedVLM(nn.Module):
             )
         name = cfg.DATASETS.TEST[0]
         return {
-            "cache": AnswerCache(cache_folder(cfg, name)),
+            "folder": cache_folder(cfg, name),
             "task": cfg.MODEL.TASK,
             "vocabulary": Vocabulary.of(MetadataCatalog.get(name)),
         }
+
+    @cached_property
+    def cache(self) -> AnswerCache:
+        """The answers. Raises CacheError if there are none."""
+        return AnswerCache(self.folder)
+
+    def load(self) -> None:
+        """Reads every answer once and logs how many frames have none. Raises CacheError if a file is damaged."""
+        answers = [answer for _, answer in self.cache]
+        empty = sum(answer.empty == answer.asked for answer in answers)
+        logger.info(
+            f"{self.folder}: answers about {len(answers):,} frames, {empty:,} of them empty: "
+            "these frames name no triplet"
+        )
 
     def forward(self, clips: Sequence[dict]) -> list[list[FramePrediction]]:
         """One list a clip, with one prediction a target, in the order of its ``references``."""
