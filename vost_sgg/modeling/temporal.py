@@ -7,7 +7,7 @@ from detectron2.config import configurable
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from vost_sgg.modeling.layers.transformer import FeedForward, init_xavier
+from vost_sgg.modeling.layers.transformer import FeedForward, init_xavier, transformer_arguments
 from vost_sgg.registry import PartRegistry
 from vost_sgg.structures import SlotStates
 
@@ -103,12 +103,10 @@ class ProgressiveRefinement(nn.Module):
 
     @classmethod
     def from_config(cls, cfg):
-        t = cfg.MODEL.TRANSFORMER
+        transformer = transformer_arguments(cfg)
         return {
-            "d_state": 2 * t.D_MODEL,
-            "num_heads": t.NUM_HEADS,
-            "dim_feedforward": t.DIM_FEEDFORWARD,
-            "dropout": t.DROPOUT,
+            "d_state": 2 * transformer.pop("d_model"),
+            **transformer,
             "select": cfg.MODEL.TEMPORAL_AGGREGATOR.SELECT,
             "keep_ratios": cfg.MODEL.TEMPORAL_AGGREGATOR.KEEP_RATIOS,
         }

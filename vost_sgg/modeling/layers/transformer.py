@@ -101,8 +101,16 @@ def attend(
 
 
 def transformer_arguments(cfg) -> dict:
-    """The keyword arguments that every transformer of the model reads from ``MODEL.TRANSFORMER``."""
+    """The keyword arguments that every transformer of the model reads from ``MODEL.TRANSFORMER``.
+
+    Raises:
+        ValueError: the heads cannot share the width out evenly.
+    """
     t = cfg.MODEL.TRANSFORMER
+    if t.NUM_HEADS < 1 or t.D_MODEL % t.NUM_HEADS:
+        raise ValueError(
+            f"MODEL.TRANSFORMER.NUM_HEADS {t.NUM_HEADS} does not divide MODEL.TRANSFORMER.D_MODEL {t.D_MODEL}"
+        )
     return {
         "d_model": t.D_MODEL,
         "num_heads": t.NUM_HEADS,
