@@ -21,6 +21,7 @@ def main(argv: list[str] | None = None) -> int:
     import vost_sgg.modeling  # noqa: F401  registers the model that the config names
     from vost_sgg import checkpoint
     from vost_sgg.config import get_vost_cfg, stage_configs
+    from vost_sgg.errors import error_text
 
     convert = {"oed": checkpoint.convert_oed, "detr": checkpoint.convert_detr}[args.source]
     try:
@@ -32,8 +33,7 @@ def main(argv: list[str] | None = None) -> int:
         state_dict, report = convert(checkpoint.read_state_dict(args.input), stages[stage])
         checkpoint.write_state_dict(state_dict, args.output)
     except (OSError, ValueError, KeyError) as error:
-        message = error.args[0] if isinstance(error, KeyError) else error
-        print(f"error: {message}", file=sys.stderr)
+        print(f"error: {error_text(error)}", file=sys.stderr)
         return 1
     print(report)
     print(f"written: {args.output}")

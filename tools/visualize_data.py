@@ -12,11 +12,12 @@ import sys
 def main(argv: list[str] | None = None) -> int:
     """Writes one picture; returns the exit status."""
     args = _parser().parse_args(argv)
+    from vost_sgg.errors import error_text
+
     try:
         draw(args.dataset, args.index, args.image_id, args.output)
     except (OSError, KeyError, ValueError) as error:
-        message = error.args[0] if isinstance(error, KeyError) and error.args else error
-        print(f"error: {message}", file=sys.stderr)
+        print(f"error: {error_text(error)}", file=sys.stderr)
         return 1
     return 0
 

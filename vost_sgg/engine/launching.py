@@ -17,6 +17,7 @@ from detectron2.utils.file_io import PathManager
 from detectron2.utils.logger import setup_logger
 
 from vost_sgg.data.mapper import FrameError
+from vost_sgg.errors import error_text
 
 # Exit status of a command that its user can put right.
 USER_ERROR = 2
@@ -41,9 +42,8 @@ def user_errors(*kinds: type[Exception], folder: str = "") -> Iterator[None]:
             PathManager.mkdirs(folder)
             with PathManager.open(os.path.join(folder, "traceback.txt"), "w") as file:
                 file.write(traceback.format_exc())
-        text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
         # A loader's worker sends its error with the whole traceback, which ends with the error's own line.
-        text = text.rpartition(f"{type(error).__name__}: ")[2]
+        text = error_text(error).rpartition(f"{type(error).__name__}: ")[2]
         print("error:", " ".join(text.split()), file=sys.stderr, flush=True)
         sys.exit(USER_ERROR)
 
