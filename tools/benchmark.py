@@ -12,7 +12,6 @@ For a config with a temporal phase the last line of `model` reads `video-level o
 import argparse
 import os
 import sys
-import warnings
 
 _MODEL = """
 Measures the finished model of a config, and a training step of each of its stages. Times are medians over --repeats
@@ -31,8 +30,6 @@ def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     if args.command == "evaluator":  # read when numpy is imported
         os.environ["OMP_NUM_THREADS"] = "1"
-    # torch warns of what detectron2 does on its import.
-    warnings.filterwarnings("ignore", message="`torch.jit.script` is deprecated")
     return args.run(args)
 
 

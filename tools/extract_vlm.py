@@ -12,13 +12,11 @@ options: KEY VALUE KEY VALUE ... The answers lie in MODEL.VLM.CACHE/<data set>/<
 import argparse
 import re
 import sys
-import warnings
 
 
 def main(argv: list[str] | None = None) -> None:
     args = _parser().parse_args(argv)
-    # Only now, so that --help needs no seconds; torch warns of what detectron2 does on its import.
-    warnings.filterwarnings("ignore", message="`torch.jit.script` is deprecated")
+    # Only now, so that --help needs no seconds.
     import yaml
 
     from vost_sgg.config import get_vost_cfg

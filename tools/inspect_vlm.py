@@ -9,13 +9,11 @@ import argparse
 import os
 import random
 import sys
-import warnings
 
 
 def main(argv: list[str] | None = None) -> None:
     args = _parser().parse_args(argv)
-    # Only now, so that --help needs no seconds; torch warns of what detectron2 does on its import.
-    warnings.filterwarnings("ignore", message="`torch.jit.script` is deprecated")
+    # Only now, so that --help needs no seconds.
     import yaml
 
     from vost_sgg.config import get_vost_cfg

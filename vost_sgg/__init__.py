@@ -4,8 +4,12 @@ Importing this package is cheap: torch and detectron2 are imported by the module
 """
 
 import importlib.util
+import warnings
 
 __version__ = "0.1.0"
+
+# torch warns of what detectron2 does on its import: noise in front of whatever a tool prints.
+warnings.filterwarnings("ignore", message="`torch.jit.script` is deprecated")
 
 if importlib.util.find_spec("detectron2") is None:
     raise ImportError(
