@@ -4,7 +4,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from vost_sgg.checkpoint import read_state_dict, write_state_dict
+from vost_sgg.checkpoint import read_meta, read_state_dict, write_state_dict
 
 
 class Unknown:
@@ -22,7 +22,7 @@ def test_any_other_class_is_refused(tmp_path):
     path = str(tmp_path / "checkpoint.pth")
     torch.save({"model": {"a": torch.zeros(1)}, "args": Unknown()}, path)
     with pytest.raises(
-        ValueError, match=r"checkpoint.pth is refused.*more than tensors and plain data"
+        ValueError, match=r"checkpoint.pth cannot be read.*more than tensors and plain data"
     ):
         read_state_dict(path)
 
@@ -33,7 +33,7 @@ def test_a_truncated_file_is_one_clear_error(tmp_path, kept):
     torch.save({"model": {"a": torch.zeros(1000)}}, path)
     data = path.read_bytes()
     path.write_bytes(data[: kept if isinstance(kept, int) else int(kept * len(data))])
-    with pytest.raises(ValueError, match=r"checkpoint.pth (cannot be read|is refused)"):
+    with pytest.raises(ValueError, match=r"checkpoint.pth cannot be read: it is cut short"):
         read_state_dict(str(path))
 
 
@@ -60,3 +60,22 @@ def test_both_formats_are_written_whole_or_not_at_all(tmp_path):
     with pytest.raises(Exception, match="pickle"):
         write_state_dict({"a": lambda: 0}, str(tmp_path / "bad.pth"))
     assert sorted(p.name for p in tmp_path.rglob("*.*")) == ["out.pth", "out.safetensors"]
+
+
+@pytest.mark.parametrize("name", ["out.pth", "out.safetensors"])
+def test_what_the_weights_belong_to_is_found_again(tmp_path, name):
+    path, meta = str(tmp_path / name), {"task": "sgdet", "own_predicate_heads": True}
+    assert read_meta(path) == {}
+    write_state_dict({"a": torch.zeros(2)}, path)
+    assert read_meta(path) == {}
+    write_state_dict({"a": torch.ones(2)}, path, meta=meta)
+    assert read_meta(path) == meta
+    assert read_state_dict(path)["a"].tolist() == [1, 1]
+    (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:50])
+    assert read_meta(path) == {}
+
+
+def test_another_libraries_meta_is_none_of_ours(tmp_path):
+    for content in ({"model": {}, "meta": "v2"}, [1, 2]):
+        torch.save(content, tmp_path / "other.pth")
+        assert read_meta(str(tmp_path / "other.pth")) == {}

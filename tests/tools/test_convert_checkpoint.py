@@ -59,7 +59,7 @@ def test_detr_starts_the_first_stage_and_the_report_names_what_it_lacks(tmp_path
     [
         ("nothing.pth", [], "there is no file"),
         (".", [], "is a folder"),
-        ("truncated.pth", [], "cannot be read as a torch file"),
+        ("truncated.pth", [], "cannot be read: it is cut short"),
         (
             "good.pth",
             ["--stage", "FINAL"],

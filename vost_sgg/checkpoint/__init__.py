@@ -8,7 +8,13 @@ from vost_sgg.checkpoint.convert import (
     hand_over,
     is_detector,
 )
-from vost_sgg.checkpoint.files import read_state_dict, write_state_dict
+from vost_sgg.checkpoint.files import (
+    load_plain,
+    meta_of,
+    read_meta,
+    read_state_dict,
+    write_state_dict,
+)
 
 __all__ = [
     "DETECTOR_ARCHITECTURE",
@@ -17,6 +23,9 @@ __all__ = [
     "convert_oed",
     "hand_over",
     "is_detector",
+    "load_plain",
+    "meta_of",
+    "read_meta",
     "read_state_dict",
     "write_state_dict",
 ]

@@ -1,15 +1,78 @@
-"""Reading other people's ``.pth`` files without running what is in them, and writing ours."""
+"""Reading checkpoints without running what is in them, and writing state dicts."""
 
 import argparse
+import json
 import os
 import pickle
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from detectron2.utils.file_io import PathManager
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 # What torch raises about a file that is cut short or is none of its own, by where it notices.
-_BROKEN = (RuntimeError, EOFError, OSError, ValueError, KeyError)
+_BROKEN = (
+    *(pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError, OSError),
+    *(ValueError, KeyError),
+)
+_ENDINGS = (".pth", ".safetensors")
+
+
+def load_plain(
+    path: str, *, name: str = "", map_location: str = "cpu", classes: Sequence[type] = ()
+) -> Any:
+    """The content of a torch or ``.safetensors`` file that is there, read as plain data; of the latter
+    ``{"model": its tensors, "meta": ...}``.
+
+    Args:
+        path: the file.
+        name: what the error calls it; "": its path.
+        map_location: where torch puts the tensors; "meta" for none of their numbers.
+        classes: what counts as plain beside tensors, containers, numbers and text.
+
+    Raises:
+        ValueError: the file is broken, or holds more than plain data.
+    """
+    try:
+        if path.endswith(".safetensors"):
+            return _load_safetensors(path)
+        with (
+            PathManager.open(path, "rb") as file,
+            torch.serialization.safe_globals(list(classes)),
+        ):
+            return torch.load(file, map_location=map_location, weights_only=True)
+    except _BROKEN as error:
+        raise ValueError(
+            f"{name or path} cannot be read: it is cut short, damaged, or holds more than tensors and plain data "
+            f"({type(error).__name__})"
+        ) from error
+
+
+def _load_safetensors(path: str) -> dict:
+    with safe_open(PathManager.get_local_path(path), framework="pt") as file:
+        meta = (file.metadata() or {}).get("meta", "{}")
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    return {"model": tensors, "meta": json.loads(meta)}
+
+
+def read_meta(path: str) -> dict:
+    """The "meta" of a checkpoint: what its weights belong to. {} if the file is not ours, is broken or is not there."""
+    if not path.endswith(_ENDINGS) or not PathManager.isfile(PathManager.get_local_path(path)):
+        return {}
+    try:
+        content = load_plain(PathManager.get_local_path(path), map_location="meta")
+    except ValueError:  # loading it as weights says what is wrong with it
+        return {}
+    return meta_of(content)
+
+
+def meta_of(content: Any) -> dict:
+    """The entry "meta" of a checkpoint's content; {} where there is none."""
+    meta = content.get("meta") if isinstance(content, Mapping) else None
+    return meta if isinstance(meta, dict) else {}
 
 
 def read_state_dict(path: str) -> dict[str, Tensor]:
@@ -25,44 +88,34 @@ def read_state_dict(path: str) -> dict[str, Tensor]:
         raise IsADirectoryError(f"{path} is a folder; name the .pth file in it")
     if not PathManager.isfile(path):
         raise FileNotFoundError(f"there is no file {path}")
-    try:
-        with (
-            PathManager.open(path, "rb") as f,
-            torch.serialization.safe_globals([argparse.Namespace]),
-        ):
-            checkpoint = torch.load(f, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise ValueError(
-            f"{path} is refused: it is damaged, or it holds more than tensors and plain data"
-        ) from None
-    except _BROKEN:
-        raise ValueError(
-            f"{path} cannot be read as a torch file: it is cut short or of another kind"
-        ) from None
+    checkpoint = load_plain(path, classes=[argparse.Namespace])
     weights = checkpoint.get("model", checkpoint) if isinstance(checkpoint, dict) else None
     if not isinstance(weights, dict) or not all(isinstance(v, Tensor) for v in weights.values()):
         raise ValueError(f'{path} holds no state dict, neither by itself nor as its entry "model"')
     return dict(weights)
 
 
-def write_state_dict(state_dict: dict[str, Tensor], path: str) -> None:
+def write_state_dict(
+    state_dict: dict[str, Tensor], path: str, *, meta: Mapping | None = None
+) -> None:
     """Writes ``path`` whole or not at all: a ``.pth`` with the entry ``model``, as detectron2's, or a ``.safetensors``.
+
+    Args:
+        meta: plain data that :func:`read_meta` finds again; None for no such entry.
 
     Raises:
         ValueError: ``path`` ends in neither.
     """
-    if not path.endswith((".pth", ".safetensors")):
+    if not path.endswith(_ENDINGS):
         raise ValueError(f"{path}: the name must end in .pth or .safetensors")
     PathManager.mkdirs(os.path.dirname(path) or ".")
     path = PathManager.get_local_path(path)
     temporary = f"{path}.part"
     try:
         if path.endswith(".safetensors"):
-            from safetensors.torch import save_file
-
-            save_file(state_dict, temporary)
+            save_file(state_dict, temporary, {"meta": json.dumps(dict(meta))} if meta else None)
         else:
-            torch.save({"model": state_dict}, temporary)
+            torch.save({"model": state_dict} | ({"meta": dict(meta)} if meta else {}), temporary)
         os.replace(temporary, path)
     finally:
         if os.path.exists(temporary):

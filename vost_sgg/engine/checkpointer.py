@@ -1,35 +1,20 @@
 """Checkpoints that survive an interruption at any moment and say what they are."""
 
 import os
-import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO
 
-import safetensors.torch
 import torch
 from detectron2.checkpoint import DetectionCheckpointer
 from detectron2.utils import comm
-from detectron2.utils.file_io import PathManager
 
-from vost_sgg.checkpoint import hand_over, is_detector
+from vost_sgg.checkpoint import hand_over, is_detector, load_plain, meta_of
 from vost_sgg.data.plain_pickle import load_plain_pickle
 from vost_sgg.engine.random_state import random_state
 
 # The checkpoint behind a training's last iteration.
 FINAL_NAME = "model_final"
-
-
-def read_meta(path: str) -> dict:
-    """The "meta" of a checkpoint of ours; {} if the file is another's or there is none."""
-    local = PathManager.get_local_path(path)
-    if not path.endswith(".pth") or not PathManager.isfile(local):
-        return {}
-    try:
-        data = torch.load(local, map_location="meta", weights_only=True)
-    except Exception:  # loading it as weights says what is wrong with it
-        return {}
-    return data.get("meta", {}) if isinstance(data, dict) else {}
 
 
 class SGGCheckpointer(DetectionCheckpointer):
@@ -112,27 +97,13 @@ class SGGCheckpointer(DetectionCheckpointer):
         return data
 
     def _torch_load(self, filename: str) -> dict:
-        try:
-            if filename.endswith(".safetensors"):
-                return safetensors.torch.load_file(filename)
-            return torch.load(filename, map_location="cpu", weights_only=True)
-        except (
-            RuntimeError,
-            EOFError,
-            ValueError,
-            pickle.UnpicklingError,
-            safetensors.SafetensorError,
-        ) as error:
-            raise ValueError(
-                f"checkpoint {self._source} cannot be read: it is cut short, damaged, or holds more than tensors and "
-                f"plain data ({type(error).__name__})"
-            ) from error
+        return load_plain(filename, name=f"checkpoint {self._source}")
 
     def _load_model(self, checkpoint: dict):
         if self._is_detectors(checkpoint):
             checkpoint["model"] = self._handed_over(checkpoint["model"])
         else:
-            self._check_origin(checkpoint.get("meta", {}))
+            self._check_origin(meta_of(checkpoint))
             _start_temporal_heads(checkpoint["model"], self.model.state_dict())
         incompatible = super()._load_model(checkpoint)
         if incompatible.incorrect_shapes:

@@ -8,9 +8,10 @@ from detectron2.config import CfgNode
 from detectron2.utils import comm
 from detectron2.utils.file_io import PathManager
 
+from vost_sgg.checkpoint import read_meta
 from vost_sgg.config import stage_configs
 from vost_sgg.data.reference_samplers import REFERENCE_SAMPLER
-from vost_sgg.engine.checkpointer import FINAL_NAME, read_meta
+from vost_sgg.engine.checkpointer import FINAL_NAME
 from vost_sgg.engine.random_state import preserved_random_state
 from vost_sgg.engine.run_identity import model_identity
 from vost_sgg.engine.trainer import SGGTrainer
