@@ -221,6 +221,24 @@ def test_a_batch_that_does_not_fit_is_halved_once(records, tmp_path, capacity, b
     assert backend.batches == batches
 
 
+def test_batches_stay_where_they_are_after_a_kill(records, tmp_path):
+    backend, video = Small(tmp_path / "asked", 100), videos_of(records)[0]
+    extractor = Extractor(
+        backend=backend,
+        folder=str(tmp_path),
+        task="predcls",
+        metadata=MetadataCatalog.get("tiny_test"),
+        batch_size=4,
+    )
+    extractor.run(video, asked=lambda n: None, stored=lambda n: None)
+    finished = tmp_path / "A.mp4.jsonl"
+    whole = finished.read_bytes()
+    finished.rename(f"{finished}.part").write_bytes(whole[: whole.index(b"\n") + 1])
+    extractor.run(video, asked=lambda n: None, stored=lambda n: None)
+    assert backend.batches == [4, 4, 2, 3, 4, 2]
+    assert finished.read_bytes() == whole
+
+
 def test_the_prompts_of_a_frame_share_one_image(records, tmp_path, monkeypatch):
     seen = []
     backend = Small(tmp_path / "asked", 100)

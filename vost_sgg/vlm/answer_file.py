@@ -32,16 +32,12 @@ class AnswerFile:
 
     def __enter__(self) -> "AnswerFile":
         self._file = open(self.part, "ab")
-        self._lock()
-        lines, corrupt, end = scan(self.part)
-        self.corrupt = len(corrupt) + (end != os.path.getsize(self.part))
-        for line in lines:
-            self._check(line)
-            self.stored.setdefault(line.key, line)
-        if corrupt or len(self.stored) < len(lines):
-            self._rewrite(self.stored.values())
-        else:
-            self._file.truncate(end)
+        try:
+            self._lock()
+            self._read()
+        except BaseException:
+            self._file.close()
+            raise
         return self
 
     def __exit__(self, *_) -> None:
@@ -63,6 +59,17 @@ class AnswerFile:
             self._rewrite([self.stored[key] for key in self._asked])
         os.fsync(self._file.fileno())
         os.replace(self.part, self.path)
+
+    def _read(self) -> None:
+        lines, corrupt, end = scan(self.part)
+        self.corrupt = len(corrupt) + (end != os.path.getsize(self.part))
+        for line in lines:
+            self._check(line)
+            self.stored.setdefault(line.key, line)
+        if corrupt or len(self.stored) < len(lines):
+            self._rewrite(self.stored.values())
+        else:
+            self._file.truncate(end)
 
     def _rewrite(self, lines: Iterable[CacheLine]) -> None:
         temporary = f"{self.part}.{os.getpid()}.tmp"
@@ -89,7 +96,6 @@ class AnswerFile:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            self._file.close()
             raise CacheError(
                 f"{self.part}: another process is writing this video; give each its own --shard i/n"
             ) from None

@@ -99,12 +99,18 @@ class Extractor:
         with AnswerFile(self.folder, frames[0]["video_id"], keys) as file:
             if file.corrupt:
                 logger.warning(f"{file.part}: {file.corrupt} unreadable lines are asked again")
-            todo = [(r, p) for r, p in prompts if (p.image_id, p.pair) not in file.stored]
-            stored(len(prompts) - len(todo))
-            for start in range(0, len(todo), self.batch_size):
-                batch = todo[start : start + self.batch_size]
-                file.append(self._answer(batch))
-                asked(len(batch))
+            stored(len(file.stored))
+            # Batches begin at the same prompts whether or not an earlier run was killed: what else is in its batch can
+            # change the last digits of a real model, and so a word.
+            for start in range(0, len(prompts), self.batch_size):
+                batch = [
+                    (record, prompt)
+                    for record, prompt in prompts[start : start + self.batch_size]
+                    if (prompt.image_id, prompt.pair) not in file.stored
+                ]
+                if batch:
+                    file.append(self._answer(batch))
+                    asked(len(batch))
             file.finish()
 
     def _answer(self, batch: Sequence[tuple[Mapping, Prompt]]) -> Iterator[CacheLine]:
