@@ -118,7 +118,7 @@ def _add_model(cfg: CfgNode) -> None:
 
     # The vision-language model whose answers are extracted once (tools/extract_vlm.py) and then read from its cache.
     m.VLM = CfgNode()
-    # A registered backend: SimulatedVLM (ag_sample only) | Qwen2_5_VL | InternVL.
+    # A registered backend: SimulatedVLM (ag_sample only) | Qwen2_5_VL | Qwen3_VL | InternVL.
     m.VLM.NAME = "SimulatedVLM"
     # Folder with the model as Hugging Face saves it, or its hub id; and a peft adapter's folder ("": none).
     m.VLM.WEIGHTS = ""
@@ -134,6 +134,25 @@ def _add_model(cfg: CfgNode) -> None:
     # Area in pixels to which the processor resizes an image, where it has such limits; 0: the processor's own.
     m.VLM.MIN_PIXELS = 0
     m.VLM.MAX_PIXELS = 0
+    # LoRA fine-tuning (tools/finetune_vlm.py). Rank and alpha: ms-swift's defaults, which give the paper's 20 M
+    # parameters (Sec. 4.1); one epoch as the paper; the other values, which it does not give, are ms-swift's too.
+    m.VLM.LORA = CfgNode()
+    m.VLM.LORA.RANK = 8
+    m.VLM.LORA.ALPHA = 32
+    m.VLM.LORA.DROPOUT = 0.05
+    m.VLM.LORA.EPOCHS = 1
+    # Learning rate at the start, from which it falls as a cosine to 0; no warm-up.
+    m.VLM.LORA.BASE_LR = 1e-4
+    m.VLM.LORA.WEIGHT_DECAY = 0.1
+    m.VLM.LORA.ADAM_BETA2 = 0.95
+    # Prompts of one optimizer step, over all GPUs, and of one forward pass on one; the rest is accumulated.
+    m.VLM.LORA.BATCH_SIZE = 16
+    m.VLM.LORA.BATCH_PER_GPU = 1
+    # Recomputes activations instead of keeping them: less memory, about a third more time.
+    m.VLM.LORA.GRADIENT_CHECKPOINTING = True
+    # Optimizer steps between checkpoints, and between lines of the log and points in TensorBoard.
+    m.VLM.LORA.CHECKPOINT_STEPS = 500
+    m.VLM.LORA.LOG_STEPS = 10
 
     m.EVALUATOR = CfgNode()
     # SceneGraphEvaluator | DetectionEvaluator (of the detector stage; reads METHOD only).
