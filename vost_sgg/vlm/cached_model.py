@@ -72,11 +72,18 @@ class CachedVLM(nn.Module):
         for clip in clips:
             targets = [clip["frames"][target] for target in clip["references"]]
             answers = self.cache.frames(targets[0]["video_id"]) if targets else {}
-            outputs.append([self._predict(t, answers.get(t["image_id"])) for t in targets])
+            missing = [t["image_id"] for t in targets if t["image_id"] not in answers]
+            if missing:
+                logger.warning(
+                    f"{len(missing)} frames of {targets[0]['video_id']} were never asked about, such as {missing[0]}: "
+                    "they name no triplet; tools/extract_vlm.py --verify lists all"
+                )
+            outputs.append(
+                [self._predict(t, answers.get(t["image_id"], FrameAnswers())) for t in targets]
+            )
         return outputs
 
-    def _predict(self, frame: dict, answers: FrameAnswers | None) -> FramePrediction:
-        answers = answers or FrameAnswers()
+    def _predict(self, frame: dict, answers: FrameAnswers) -> FramePrediction:
         return answered_graph(answers, frame["ground_truth"], self.task, self.vocabulary)
 
 
