@@ -18,9 +18,9 @@ def main(argv: list[str] | None = None) -> int:
     """Returns the exit status: 0 if the file was written, 1 if not."""
     args = _parser().parse_intermixed_args(argv)
     # Imported here so that --help is fast.
-    import vost_sgg.modeling  # noqa: F401  registers the model that the config names
     from vost_sgg import checkpoint
     from vost_sgg.config import get_vost_cfg, stage_configs
+    from vost_sgg.engine.run_identity import model_identity  # which also registers the models
     from vost_sgg.errors import error_text
 
     convert = {"oed": checkpoint.convert_oed, "detr": checkpoint.convert_detr}[args.source]
@@ -31,7 +31,9 @@ def main(argv: list[str] | None = None) -> int:
         if stage not in stages:
             raise ValueError(f"--stage {stage}: the config has the stages {', '.join(stages)}")
         state_dict, report = convert(checkpoint.read_state_dict(args.input), stages[stage])
-        checkpoint.write_state_dict(state_dict, args.output)
+        # An OED model is a finished stage's; initial weights belong to none.
+        meta = model_identity(stages[stage]) if args.source == "oed" else None
+        checkpoint.write_state_dict(state_dict, args.output, meta=meta)
     except (OSError, ValueError, KeyError) as error:
         print(f"error: {error_text(error)}", file=sys.stderr)
         return 1

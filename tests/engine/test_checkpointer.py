@@ -127,6 +127,58 @@ def test_weights_of_another_task_or_architecture_are_refused(tmp_path, key, valu
         checkpointer(tmp_path).load(str(tmp_path / "model_final.pth"))
 
 
+SWAPPED = META | {"decoder": "New", "temporal_aggregator": "NoAggregation"}
+
+
+def part_swapped(folder):
+    """A checkpoint of another decoder, whose weights the model ("extra") has and the file has not."""
+    checkpointer(folder, meta=SWAPPED | {"decoder": "Old"}).save("model_final")
+    model = make_model()
+    model["extra"] = nn.Linear(5, 3)
+    return str(folder / "model_final.pth"), model
+
+
+def test_a_swapped_part_is_named_and_its_fresh_numbers_counted(tmp_path, caplog):
+    path, model = part_swapped(tmp_path)
+    loading = checkpointer(tmp_path, model, meta=SWAPPED)
+    caplog.set_level("INFO", logger=loading.logger.name)
+    loading.logger.addHandler(
+        caplog.handler
+    )  # a command of another test may have cut its parents off
+    loading.load(path)
+    loading.logger.removeHandler(caplog.handler)
+    (said,) = {r.getMessage() for r in caplog.records if r.levelname == "WARNING"}
+    swapped = "(it was made with MODEL.SPO_DECODER.NAME Old, this config has New)"
+    assert said == (
+        f"checkpoint {path} {swapped}: 2 of 6 tensors of this model (18 numbers) are not in it and start fresh: "
+        "extra.weight, extra.bias"
+    )
+
+
+def test_a_swapped_part_is_not_evaluated_nor_loaded_into_another_size(tmp_path):
+    path, model = part_swapped(tmp_path)
+    said = "made with MODEL.SPO_DECODER.NAME Old, this config has New"
+    with pytest.raises(ValueError, match=f"model_final.pth was {said}: it cannot be evaluated"):
+        checkpointer(tmp_path, meta=SWAPPED, strict=True).load(path)
+    with pytest.raises(ValueError, match=rf"another shape.* \(it was {said}\)"):
+        checkpointer(tmp_path, make_model(width=5), meta=SWAPPED).load(path)
+
+
+def test_a_checkpoint_that_says_less_is_loaded(tmp_path):
+    checkpointer(tmp_path).save("model_final")
+    checkpointer(tmp_path, meta=SWAPPED, strict=True).load(str(tmp_path / "model_final.pth"))
+
+
+def test_a_check_of_the_origin_comes_before_the_weights(tmp_path):
+    checkpointer(tmp_path, make_model(width=5)).save("model_final")
+
+    def check(meta):
+        raise KeyError(meta["task"])
+
+    with pytest.raises(KeyError, match="predcls"):
+        checkpointer(tmp_path).load(str(tmp_path / "model_final.pth"), check=check)
+
+
 def test_weights_of_another_size_are_one_error(tmp_path):
     checkpointer(tmp_path, make_model(width=5)).save("model_final")
     with pytest.raises(

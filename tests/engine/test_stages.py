@@ -53,6 +53,19 @@ def begun(cfg, resume):
     return [c.OUTPUT_DIR.rpartition("/")[2] for c in (first, *stages)], first.MODEL.WEIGHTS
 
 
+def loading(cfg, caplog):
+    """What is logged when a training of ``cfg`` takes its weights, but for the path."""
+    trainer = SGGTrainer(cfg)
+    logger = trainer.checkpointer.logger
+    caplog.set_level(logging.INFO, logger=logger.name)
+    # A command of another test may have cut its parents off: a record may come once or twice.
+    logger.addHandler(caplog.handler)
+    trainer.resume_or_load(False)
+    logger.removeHandler(caplog.handler)
+    records = dict.fromkeys(r for r in caplog.records if r.name == logger.name)
+    return [r for r in records if not r.getMessage().startswith("[Checkpointer] Loading from")]
+
+
 def test_one_command_trains_the_spatial_stage_then_the_temporal_one(finished):
     for stage, aggregator in (("spatial", "NoAggregation"), ("temporal", "ProgressiveRefinement")):
         checkpoints = {path.name for path in (finished / stage).glob("*.pth")}
@@ -104,6 +117,45 @@ def test_a_spatial_checkpoint_as_weights_skips_its_stage(finished, tmp_path, cap
 def test_a_temporal_checkpoint_as_weights_is_trained_on(finished, tmp_path):
     weights = str(finished / "temporal" / "model_final.pth")
     assert begun(staged_cfg(tmp_path, "MODEL.WEIGHTS", weights), False) == (["temporal"], weights)
+
+
+def test_an_older_checkpoint_skips_its_stage_and_one_of_another_part_does_not(finished, tmp_path):
+    older = load(finished / "spatial" / "model_final.pth")
+    for name in ("backbone", "image_encoder", "query_initializer", "query_given", "decoder"):
+        older["meta"].pop(name)
+    torch.save(older, tmp_path / "older.pth")
+    weights = str(tmp_path / "older.pth")
+    assert begun(staged_cfg(tmp_path, "MODEL.WEIGHTS", weights), False)[0] == ["temporal"]
+    weights = str(finished / "spatial" / "model_final.pth")
+    swapped = ("MODEL.QUERY_INITIALIZER.NAME", "PairPriorQueries")
+    cfg = staged_cfg(tmp_path, "MODEL.WEIGHTS", weights, *swapped)
+    assert begun(cfg, False)[0] == ["spatial", "temporal"]
+
+
+@pytest.mark.parametrize("stage", ["SPATIAL", "TEMPORAL"])
+def test_another_query_initializer_is_named(finished, tmp_path, stage, caplog):
+    folder = finished / stage.lower()
+    weights = ("MODEL.WEIGHTS", str(folder / "model_final.pth"))
+    swapped = ("MODEL.QUERY_INITIALIZER.NAME", "PairPriorQueries")
+    cfg = stage_configs(staged_cfg(tmp_path, *weights, *swapped))[stage]
+    cfg.MODEL.CLASS_EMBEDDING.SOURCE = "learned"
+    said = "MODEL.QUERY_INITIALIZER.NAME LearnedQueries, this config has PairPriorQueries"
+    with pytest.raises(ValueError, match=f"model_final.pth was made with {said}"):
+        load_for_evaluation(cfg)
+    line, _ = loading(cfg, caplog)
+    assert line.levelname == "WARNING" and said in line.getMessage()
+    assert "start fresh: query_initializer." in line.getMessage()
+    cfg.OUTPUT_DIR = str(folder)
+    with pytest.raises(ValueError, match="--resume: MODEL.QUERY_INITIALIZER.NAME changed"):
+        SGGTrainer(cfg).resume_or_load(True)
+
+
+def test_what_the_temporal_stage_adds_is_one_line(finished, tmp_path, caplog):
+    weights = str(finished / "spatial" / "model_final.pth")
+    cfg = stage_configs(staged_cfg(tmp_path, "MODEL.WEIGHTS", weights))["TEMPORAL"]
+    (line,) = loading(cfg, caplog)
+    assert line.levelname == "INFO" and line.getMessage().endswith(", ...")
+    assert line.getMessage().startswith(f"checkpoint {weights}: 54 of ")
 
 
 def test_weights_of_no_stage_start_the_first(finished, tmp_path):

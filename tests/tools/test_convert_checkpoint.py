@@ -11,6 +11,9 @@ import torch
 
 from tests.checkpoint.foreign_names import detr_shapes, oed_shapes
 from tools import convert_checkpoint
+from vost_sgg.checkpoint import read_meta
+from vost_sgg.config import get_vost_cfg
+from vost_sgg.engine.stages import remaining_stages
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ["--config-file", str(ROOT / "configs/oed_sgdet.yaml")]
@@ -41,6 +44,19 @@ def test_an_oed_checkpoint_of_each_stage(tmp_path, capsys):
         assert len(safetensors.torch.load_file(out)) == names
 
 
+def test_a_converted_oed_model_stands_for_its_stage(tmp_path):
+    source = tmp_path / "oed.pth"
+    save_oed(source, "spatial", "sgdet")
+    for kind in (".pth", ".safetensors"):
+        out = str(tmp_path / f"out{kind}")
+        arguments = ["oed", str(source), out, *CONFIG, "--stage", "SPATIAL"]
+        assert convert_checkpoint.main(arguments) == 0
+        cfg = get_vost_cfg(CONFIG[1], ["MODEL.WEIGHTS", out, "OUTPUT_DIR", str(tmp_path)])
+        stages = list(remaining_stages(cfg, resume=False))
+        assert [stage.OUTPUT_DIR for stage in stages] == [str(tmp_path / "temporal")]
+        assert stages[0].MODEL.WEIGHTS == out
+
+
 def test_detr_starts_the_first_stage_and_the_report_names_what_it_lacks(tmp_path, capsys):
     source, out = tmp_path / "detr-r50-e632da11.pth", tmp_path / "initial.pth"
     model = {name: torch.zeros(1).expand(shape) for name, shape in detr_shapes().items()}
@@ -49,6 +65,7 @@ def test_detr_starts_the_first_stage_and_the_report_names_what_it_lacks(tmp_path
     weights = torch.load(out, weights_only=True)["model"]
     assert weights["query_initializer.position.weight"].shape == (100, 256)
     assert not any(name.startswith("temporal_") for name in weights)
+    assert read_meta(str(out)) == {}
     printed = capsys.readouterr().out
     assert "initialised: 6\n  predicate_heads.attention.bias" in printed
     assert "reshaped: 2\n" in printed and f"written: {out}" in printed

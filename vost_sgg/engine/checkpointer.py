@@ -1,7 +1,8 @@
 """Checkpoints that survive an interruption at any moment and say what they are."""
 
+import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO
 
@@ -12,6 +13,7 @@ from detectron2.utils import comm
 from vost_sgg.checkpoint import hand_over, is_detector, load_plain, meta_of
 from vost_sgg.data.plain_pickle import load_plain_pickle
 from vost_sgg.engine.random_state import random_state
+from vost_sgg.engine.run_identity import changed_parts
 
 # The checkpoint behind a training's last iteration.
 FINAL_NAME = "model_final"
@@ -25,10 +27,12 @@ class SGGCheckpointer(DetectionCheckpointer):
     Args:
         model: whose weights are saved and loaded.
         save_dir: folder of the checkpoints and of the ``last_checkpoint`` tag.
-        meta: plain data about the run, saved along. A checkpoint with another "task" or "meta_architecture" is refused;
-            but a detector's starts any model that has places for its weights.
-        strict: every parameter of the model must be in the file (evaluation). Without it, weights of a backbone alone
-            are welcome, and what is missing is logged.
+        meta: plain data about the run, saved along, with the :func:`~vost_sgg.engine.run_identity.model_identity`. A
+            checkpoint with another "task" or "meta_architecture" is refused; but a detector's starts any model that has
+            places for its weights.
+        strict: every parameter of the model must be in the file, and every part be the one that it was made with
+            (evaluation). Without it, weights of a backbone alone are welcome and a part may be swapped; both are
+            logged.
         checkpointables: as DetectionCheckpointer.
     """
 
@@ -39,6 +43,9 @@ class SGGCheckpointer(DetectionCheckpointer):
         self.meta = dict(meta)
         self.strict = strict
         self._source = ""
+        self._check: Callable[[dict], None] | None = None
+        # What was swapped since the checkpoint that is being loaded, to be said; "" for nothing.
+        self._swapped = ""
 
     def save(self, name: str, **extra) -> None:
         """Writes ``<save_dir>/<name>.pth`` and tags it as the last one. Every process must call this."""
@@ -62,21 +69,30 @@ class SGGCheckpointer(DetectionCheckpointer):
         with self._replaced(os.path.join(self.save_dir, "last_checkpoint"), "w") as file:
             file.write(last_filename_basename)
 
-    def load(self, path: str, *args, **kwargs) -> dict:
+    def load(
+        self,
+        path: str,
+        checkpointables: list[str] | None = None,
+        *,
+        check: Callable[[dict], None] | None = None,
+    ) -> dict:
         """As DetectionCheckpointer.
+
+        Args:
+            check: called with the file's "meta" before any weight is loaded; what it raises is raised.
 
         Raises:
             FileNotFoundError: there is no such file.
             ValueError: the file is damaged, or its weights are not this model's.
         """
-        self._source = path
+        self._source, self._check, self._swapped = path, check, ""
         if path and not self.path_manager.isfile(
             self.path_manager.get_local_path(path.split("?")[0])
         ):
             raise FileNotFoundError(
                 f"checkpoint {path} (MODEL.WEIGHTS or last_checkpoint): there is no such file"
             )
-        return super().load(path, *args, **kwargs)
+        return super().load(path, checkpointables)
 
     @contextmanager
     def _replaced(self, path: str, mode: str) -> Iterator[IO]:
@@ -100,18 +116,23 @@ class SGGCheckpointer(DetectionCheckpointer):
         return load_plain(filename, name=f"checkpoint {self._source}")
 
     def _load_model(self, checkpoint: dict):
+        meta = meta_of(checkpoint)
+        if self._check is not None:
+            self._check(meta)
         if self._is_detectors(checkpoint):
+            self._check_parts(meta)
             checkpoint["model"] = self._handed_over(checkpoint["model"])
         else:
-            self._check_origin(meta_of(checkpoint))
+            self._check_origin(meta)
+            self._check_parts(meta)
             _start_temporal_heads(checkpoint["model"], self.model.state_dict())
         incompatible = super()._load_model(checkpoint)
         if incompatible.incorrect_shapes:
             name, found, expected = incompatible.incorrect_shapes[0]
             raise ValueError(
                 f"checkpoint {self._source}: {len(incompatible.incorrect_shapes)} parameter(s) have another shape than "
-                f"in this model, the first {name}: {found} in the file, {expected} in the model. Use the config that "
-                "the checkpoint was trained with (config.yaml beside it)"
+                f"in this model, the first {name}: {found} in the file, {expected} in the model{self._swapped}. "
+                "Use the config that the checkpoint was trained with (config.yaml beside it)"
             )
         missing = incompatible.missing_keys
         if self.strict and missing:
@@ -141,9 +162,10 @@ class SGGCheckpointer(DetectionCheckpointer):
             raise ValueError(f"checkpoint {self._source} is a detector's, and {error}") from error
         given = {name: state[name] for name in report.converted}
         _start_temporal_heads(given, model)
-        self.logger.info(
+        self.logger.log(
+            logging.WARNING if self._swapped else logging.INFO,
             f"checkpoint {self._source} is a detector's: {len(given)} of {len(model)} tensors of this model are taken "
-            f"from it, {len(model) - len(given)} keep their fresh values"
+            f"from it, {len(model) - len(given)} keep their fresh values{self._swapped}",
         )
         return {**model, **given}
 
@@ -154,6 +176,40 @@ class SGGCheckpointer(DetectionCheckpointer):
                     f"checkpoint {self._source} was made with {key} {meta[name]}, this config has {self.meta[name]}: "
                     f"use the config of {meta[name]}, or a checkpoint of {self.meta[name]}"
                 )
+
+    def _check_parts(self, meta: Mapping) -> None:
+        """A swapped part is a mistake in an evaluation, and may be meant where a training starts."""
+        differences = "; ".join(
+            f"{key} {before}, this config has {now}"
+            for key, before, now in changed_parts(meta, self.meta)
+        )
+        if differences and self.strict:
+            raise ValueError(
+                f"checkpoint {self._source} was made with {differences}: it cannot be evaluated so. Use the config "
+                "that the checkpoint was trained with (config.yaml beside it)"
+            )
+        self._swapped = f" (it was made with {differences})" if differences else ""
+
+    def _log_incompatible_keys(self, incompatible) -> None:
+        """One line each, in place of detectron2's line a name. Of the temporal phase it is a note: the stages differ in
+        it.
+        """
+        state, missing = self.model.state_dict(), incompatible.missing_keys
+        count = sum(state[name].numel() for name in missing)
+        if missing or self._swapped:
+            shares = f"{len(missing)} of {len(state)} tensors of this model ({count:,} numbers)"
+            self._say(f"{shares} are not in it and start fresh", missing)
+        if incompatible.unexpected_keys:
+            unexpected = incompatible.unexpected_keys
+            self._say(f"{len(unexpected)} tensors of it have no place in this model", unexpected)
+
+    def _say(self, text: str, names: Sequence[str]) -> None:
+        expected = not self._swapped and all(name.startswith("temporal_") for name in names)
+        shown = f": {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" if names else ""
+        self.logger.log(
+            logging.INFO if expected else logging.WARNING,
+            f"checkpoint {self._source}{self._swapped}: {text}{shown}",
+        )
 
 
 def _start_temporal_heads(state: dict, expected: Mapping) -> None:

@@ -13,7 +13,7 @@ from vost_sgg.config import stage_configs
 from vost_sgg.data.reference_samplers import REFERENCE_SAMPLER
 from vost_sgg.engine.checkpointer import FINAL_NAME
 from vost_sgg.engine.random_state import preserved_random_state
-from vost_sgg.engine.run_identity import model_identity
+from vost_sgg.engine.run_identity import is_of_model, model_identity
 from vost_sgg.engine.trainer import SGGTrainer
 from vost_sgg.evaluation import EVALUATOR
 from vost_sgg.registry import check_registered
@@ -81,7 +81,7 @@ def _stages_behind(weights: str, stages: dict[str, CfgNode]) -> list[str]:
     """Names of the stages up to the one whose checkpoint ``weights`` is; none if it is of no stage."""
     origin = read_meta(weights) if weights else {}
     identities = [model_identity(stage) for stage in stages.values()]
-    matches = [i for i, known in enumerate(identities) if known.items() <= origin.items()]
+    matches = [i for i, identity in enumerate(identities) if is_of_model(origin, identity)]
     return list(stages)[: matches[0] + 1] if matches and len(stages) > 1 else []
 
 

@@ -104,8 +104,11 @@ class SGGTrainer(DefaultTrainer):
             fill_class_embeddings(self.bare_model, self.cfg)
             return
         path = self.checkpointer.get_checkpoint_file()
-        saved = self.checkpointer.load(path, checkpointables=[])
-        check_resumable(saved.get("meta"), self.checkpointer.meta, path)
+        saved = self.checkpointer.load(
+            path,
+            checkpointables=[],
+            check=lambda meta: check_resumable(meta, self.checkpointer.meta, path),
+        )
         for name, part in self.checkpointer.checkpointables.items():
             part.load_state_dict(saved.pop(name))
         self.start_iter = self.iter + 1
