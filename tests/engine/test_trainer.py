@@ -6,12 +6,13 @@ import logging
 import pytest
 import torch
 from detectron2.engine import HookBase
+from detectron2.modeling import build_backbone
 
 from tests.engine.staged_run import staged_cfg
 from tests.tiny import register, tiny_cfg, tiny_records
-from vost_sgg.config import stage_configs
+from vost_sgg.config import get_vost_cfg, stage_configs
 from vost_sgg.engine import SGGTrainer, trainer
-from vost_sgg.engine.trainer import load_for_evaluation
+from vost_sgg.engine.trainer import check_frozen_layers, load_for_evaluation
 
 VIDEOS = {"A.mp4": 9, "B.mp4": 1, "C.mp4": 5}
 
@@ -112,6 +113,34 @@ def test_weights_start_a_run_at_iteration_zero(make_cfg, tmp_path):
     assert second.start_iter == 0
     assert torch.equal(second.bare_model.head.weight, first.bare_model.head.weight)
     assert not second.optimizer.state
+
+
+@pytest.mark.parametrize(
+    "frozen", [("MODEL.BACKBONE.FREEZE_AT", 1), ("MODEL.RESNETS.NORM", "FrozenBN")]
+)
+def test_a_training_does_not_freeze_random_numbers(make_cfg, tmp_path, frozen):
+    make_cfg()  # registers the data sets
+    cfg = stage_configs(staged_cfg(tmp_path, *frozen))["SPATIAL"]
+    built = SGGTrainer(cfg)
+    for resume in (False, True):
+        with pytest.raises(ValueError, match="MODEL.WEIGHTS is empty, and layers of the backbone"):
+            built.resume_or_load(resume)
+    torch.save(built.bare_model.state_dict(), tmp_path / "initial.pth")
+    cfg.MODEL.WEIGHTS = str(tmp_path / "initial.pth")
+    SGGTrainer(cfg).resume_or_load(False)
+
+
+@pytest.mark.parametrize("config", ["oed_predcls", "oed_sgcls", "oed_sgdet", "detr_action_genome"])
+def test_every_full_size_config_says_what_to_start_from(config):
+    cfg = next(iter(stage_configs(get_vost_cfg(f"configs/{config}.yaml")).values()))
+    cfg.MODEL.DEVICE = "cpu"
+    backbone = build_backbone(cfg)
+    with pytest.raises(
+        ValueError, match="FREEZE_AT 2, .*FrozenBN.*convert_checkpoint.py detr.*R-50.pkl"
+    ):
+        check_frozen_layers(backbone, cfg)
+    cfg.MODEL.WEIGHTS = "initial.pth"
+    check_frozen_layers(backbone, cfg)
 
 
 def test_resuming_on_other_data_or_batches_is_refused(make_cfg, tmp_path):

@@ -10,7 +10,8 @@ from detectron2.config import CfgNode
 from detectron2.engine import DefaultTrainer, HookBase, TrainerBase, hooks
 from detectron2.engine.defaults import create_ddp_model
 from detectron2.evaluation import DatasetEvaluator
-from detectron2.modeling import META_ARCH_REGISTRY
+from detectron2.layers import FrozenBatchNorm2d
+from detectron2.modeling import META_ARCH_REGISTRY, ResNet
 from detectron2.utils import comm
 from torch import nn
 from torch.utils.data import DataLoader
@@ -92,14 +93,15 @@ class SGGTrainer(DefaultTrainer):
         ``MODEL.WEIGHTS``, and fills the class embeddings if these weights have none.
 
         Raises:
-            ValueError, FileNotFoundError: as :class:`SGGCheckpointer`, :func:`check_resumable` and
-                :func:`fill_class_embeddings`.
+            ValueError, FileNotFoundError: as :class:`SGGCheckpointer`, :func:`check_resumable`,
+                :func:`check_frozen_layers` and :func:`fill_class_embeddings`.
         """
         if not (resume and self.checkpointer.has_checkpoint()):
             if resume:
                 logger.info(
                     f"--resume: no checkpoint in {self.cfg.OUTPUT_DIR}, training starts anew"
                 )
+            check_frozen_layers(self.bare_model, self.cfg)
             self.checkpointer.load(self.cfg.MODEL.WEIGHTS, checkpointables=[])
             fill_class_embeddings(self.bare_model, self.cfg)
             return
@@ -223,6 +225,26 @@ def load_for_evaluation(cfg: CfgNode, *, resume: bool = False) -> nn.Module:
         )
     checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=resume)
     return checkpointer.model
+
+
+def check_frozen_layers(model: nn.Module, cfg: CfgNode) -> None:
+    """Raises ValueError if the model has a ResNet with frozen layers and there are no weights to start from."""
+    resnets = [module for module in model.modules() if isinstance(module, ResNet)]
+    frozen = any(
+        isinstance(module, FrozenBatchNorm2d)
+        or not all(p.requires_grad for p in module.parameters())
+        for resnet in resnets
+        for module in resnet.modules()
+    )
+    if frozen and not cfg.MODEL.WEIGHTS:
+        only = cfg.SOLVER.TRAIN_ONLY
+        raise ValueError(
+            "MODEL.WEIGHTS is empty, and layers of the backbone are frozen: they would stay random "
+            f"(MODEL.BACKBONE.FREEZE_AT {cfg.MODEL.BACKBONE.FREEZE_AT}, MODEL.RESNETS.NORM {cfg.MODEL.RESNETS.NORM}"
+            f"{f', SOLVER.TRAIN_ONLY {only}' if only else ''}). Start from COCO DETR, converted by "
+            "tools/convert_checkpoint.py detr, or from the backbone alone: MODEL.WEIGHTS "
+            'detectron2://ImageNetPretrained/torchvision/R-50.pkl (README.md, "On Action Genome")'
+        )
 
 
 def _distributed(model: nn.Module) -> nn.Module:
