@@ -183,3 +183,11 @@ def test_a_rule_that_keeps_nothing_says_why(root):
         ValueError, match="sttran_filtersmall keeps no frame .*with small objects only 2"
     ):
         load_action_genome(str(root), "test", frame_rule="sttran_filtersmall")
+
+
+def test_what_is_read_again_is_counted_once(root, caplog):
+    caplog.set_level(logging.INFO)
+    for split in ("train", "test", "train"):
+        load_action_genome(str(root), split)
+    counted = [r.getMessage() for r in caplog.records if "frame rule" in r.getMessage()]
+    assert len(counted) == 2 and "split train" in counted[0] and "split test" in counted[1]

@@ -8,6 +8,7 @@ from itertools import groupby
 import numpy as np
 from detectron2.structures import BoxMode
 from detectron2.utils.file_io import PathManager
+from detectron2.utils.logger import log_first_n
 
 from vost_sgg.data.annotation_cache import cached_index
 from vost_sgg.data.annotation_index import SPLITS, AnnotationIndex, split_key
@@ -63,7 +64,9 @@ def load_action_genome(
             raise ValueError(f"unknown {kind} {choice!r}; {nearest(choice, known)}")
     index = load_annotation_index(root) if source == "official" else load_oed_index(root, split)
     selection = select_frames(index, split, FRAME_RULES[frame_rule])
-    logger.info("%s, split %s, frame rule %s: %s", root, split, frame_rule, selection.counts)
+    # A training reads its data sets several times, and says what is in them once.
+    counts = f"{root}, split {split}, frame rule {frame_rule}: {selection.counts}"
+    log_first_n(logging.INFO, counts, name=__name__, key="message")
     _warn(root, index, selection.counts)
     report_differences(index, split, frame_rule, selection.counts)
     if not len(selection.frames):

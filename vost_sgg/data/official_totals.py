@@ -2,6 +2,8 @@
 
 import logging
 
+from detectron2.utils.logger import log_first_n
+
 from vost_sgg.data.annotation_index import AnnotationIndex
 from vost_sgg.data.frame_rules import FrameCounts
 
@@ -50,4 +52,5 @@ def report_differences(index: AnnotationIndex, split: str, rule: str, counts: Fr
     if differences:
         logger.warning("%s, rule %s: other than published: %s", split, rule, "; ".join(differences))
     else:
-        logger.info("%s, rule %s: %d published totals agree", split, rule, len(known))
+        agreement = f"{split}, rule {rule}: {len(known)} published totals agree"
+        log_first_n(logging.INFO, agreement, name=__name__, key="message")
