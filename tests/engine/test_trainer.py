@@ -8,7 +8,7 @@ import torch
 from detectron2.engine import HookBase
 from detectron2.modeling import build_backbone
 
-from tests.engine.staged_run import staged_cfg
+from tests.engine.staged_run import DETECTOR_STAGE, staged_cfg
 from tests.tiny import register, tiny_cfg, tiny_records
 from vost_sgg.config import get_vost_cfg, stage_configs
 from vost_sgg.engine import SGGTrainer, trainer
@@ -141,6 +141,23 @@ def test_every_full_size_config_says_what_to_start_from(config):
         check_frozen_layers(backbone, cfg)
     cfg.MODEL.WEIGHTS = "initial.pth"
     check_frozen_layers(backbone, cfg)
+
+
+@pytest.mark.parametrize(("stage", "room"), [("SPATIAL", 2), ("DETECTOR", 3)])
+def test_data_with_more_than_the_slots_are_refused_at_the_start(make_cfg, tmp_path, stage, room):
+    """The tiny frames have two pairs of three boxes."""
+    make_cfg()  # registers the data sets
+
+    def built(queries):
+        opts = (*DETECTOR_STAGE, "MODEL.QUERY_INITIALIZER.NUM_QUERIES", queries)
+        return SGGTrainer(stage_configs(staged_cfg(tmp_path, *opts))[stage])
+
+    built(room)
+    what = "pairs" if stage == "SPATIAL" else "boxes"
+    with pytest.raises(
+        ValueError, match=f"a frame has {room} annotated {what} and the model {room - 1}"
+    ):
+        built(room - 1)
 
 
 def test_resuming_on_other_data_or_batches_is_refused(make_cfg, tmp_path):

@@ -58,6 +58,7 @@ class VideoIndex:
         videos: (V, 2) int64, the first position of each video and the one behind its last.
         video_of: (number of records,) int64, row of ``videos``.
         landscape: (number of records,) bool, wider than high.
+        most_pairs, most_boxes: annotated in any one frame, the person's box included.
         fingerprint: changes with the frames, their order, boxes or labels, not with the folder they lie in.
     """
 
@@ -69,6 +70,8 @@ class VideoIndex:
         self.videos = np.stack([starts, starts[1:] + [len(records)]], axis=1)
         self.video_of = np.repeat(np.arange(len(starts)), self.videos[:, 1] - self.videos[:, 0])
         self.landscape = np.array([record["width"] > record["height"] for record in records])
+        self.most_pairs = max(len(record["pairs"]) for record in records)
+        self.most_boxes = max(len(record["annotations"]) for record in records)
         self.fingerprint = _fingerprint(records)
         self.records = DatasetFromList(records, copy=False)
 

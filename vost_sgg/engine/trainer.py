@@ -16,10 +16,11 @@ from detectron2.utils import comm
 from torch import nn
 from torch.utils.data import DataLoader
 
-import vost_sgg.modeling  # noqa: F401  registers the meta-architecture and its parts
+import vost_sgg.modeling  # registers the meta-architecture and its parts
 import vost_sgg.vlm  # noqa: F401  registers CachedVLM
 from vost_sgg.data.frames import frame_ground_truth
 from vost_sgg.data.loaders import (
+    VideoIndex,
     build_test_loader,
     build_train_loader,
     check_datasets,
@@ -33,6 +34,8 @@ from vost_sgg.engine.optimizer import build_optimizer, max_gradient_norm, schedu
 from vost_sgg.engine.random_state import preserved_random_state, set_random_state
 from vost_sgg.engine.run_identity import check_resumable, model_identity, run_identity
 from vost_sgg.evaluation import EVALUATOR, FrequencyBaseline
+from vost_sgg.modeling import DETRDetector
+from vost_sgg.modeling.matcher import check_room
 from vost_sgg.registry import check_registered
 
 logger = logging.getLogger(__name__)
@@ -62,6 +65,7 @@ class SGGTrainer(DefaultTrainer):
         model = self.build_model(cfg)
         optimizer = self.build_optimizer(cfg, model)
         data_loader = self.build_train_loader(cfg)
+        check_slots(model, data_loader.dataset.index)
         self.iterations_per_epoch = data_loader.batch_sampler.iterations_per_epoch
         self.cfg = schedule_in_iterations(cfg, self.iterations_per_epoch)
         self._trainer = AccumulationTrainer(
@@ -225,6 +229,19 @@ def load_for_evaluation(cfg: CfgNode, *, resume: bool = False) -> nn.Module:
         )
     checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=resume)
     return checkpointer.model
+
+
+def check_slots(model: nn.Module, index: VideoIndex) -> None:
+    """Raises ValueError if a frame of the training data has more pairs (boxes, for a detector) than the model has slots
+    for; slots that are made from the annotations are as many as needed.
+    """
+    slots = getattr(getattr(model, "query_initializer", None), "num_slots", None)
+    if slots is None:
+        return
+    if isinstance(model, DETRDetector):
+        check_room(index.most_boxes, slots, "boxes")
+    else:
+        check_room(index.most_pairs, slots, "pairs")
 
 
 def check_frozen_layers(model: nn.Module, cfg: CfgNode) -> None:

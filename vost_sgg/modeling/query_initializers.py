@@ -17,7 +17,8 @@ Makes the pair slots of B frames.
 Built with ``(cfg)``. Called with ``(targets, batch_size)``: targets the :class:`~vost_sgg.modeling.targets.PairTargets`
 of the frames, or None where nothing is annotated. A part reads of them only what its task gives (PredCLS: boxes and
 classes of the pairs; SGCLS: boxes; SGDET: nothing). Returns :class:`~vost_sgg.structures.PairQueries` of N slots a
-frame, valid slots first; in PredCLS slot i is pair i of the frame.
+frame, valid slots first; in PredCLS slot i is pair i of the frame. A part whose N is the same for every frame may say
+it as ``num_slots``: training data that do not fit are then refused at the start.
 """
 
 
@@ -88,6 +89,7 @@ class LearnedQueries(nn.Module):
     @configurable
     def __init__(self, *, d_model: int, num_queries: int):
         super().__init__()
+        self.num_slots = num_queries
         self.position = nn.Embedding(num_queries, d_model)
 
     @classmethod
