@@ -265,11 +265,16 @@ def check_frozen_layers(model: nn.Module, cfg: CfgNode) -> None:
 
 
 def _distributed(model: nn.Module) -> nn.Module:
+    """The model in the wrapper that sums gradients over processes, if there are several.
+
+    A module whose trainable parameters need not all take part in the loss says so: ``leaves_parameters_unused``. The
+    search for them costs every iteration.
+    """
+    unused = [getattr(module, "leaves_parameters_unused", False) for module in model.modules()]
     device = next(model.parameters()).device
     return create_ddp_model(
         model,
         device_ids=[comm.get_local_rank()] if device.type == "cuda" else None,
         broadcast_buffers=False,
-        # A batch without any pair leaves the heads without a gradient (as OED tolerates).
-        find_unused_parameters=True,
+        find_unused_parameters=any(unused),
     )

@@ -105,6 +105,14 @@ class OneStageSGG(FrameModel):
             "frames_per_batch": cfg.TEST.FRAMES_PER_BATCH,
         }
 
+    @property
+    def leaves_parameters_unused(self) -> bool:
+        """Whether some trainable parameter has no part in the loss: where the temporal phase is trained together with
+        the spatial one, whose entity heads then only rank the reference slots.
+        """
+        heads = self.entity_heads.parameters()
+        return self.temporal_aggregator is not None and any(p.requires_grad for p in heads)
+
     def forward(self, clips: list[dict]) -> dict[str, Tensor] | list[list[FramePrediction]]:
         """
         Args:
