@@ -8,8 +8,8 @@ import warnings
 
 __version__ = "0.1.0"
 
-# torch warns of what detectron2 does on its import: noise in front of whatever a tool prints.
-warnings.filterwarnings("ignore", message="`torch.jit.script` is deprecated")
+# torch warns of what detectron2 does on its import and with several processes: noise in front of what a tool prints.
+warnings.filterwarnings("ignore", message="`(torch.jit.script|broadcast_buffers)` is deprecated")
 
 if importlib.util.find_spec("detectron2") is None:
     raise ImportError(
