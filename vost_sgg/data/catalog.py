@@ -5,7 +5,7 @@
 ``action_genome_sttran_{train,test}``                 of these, videos of three frames or more (STTran, PredCLS)
 ``action_genome_sttran_filtersmall_{train,test}``     and objects above 16 pixels (STTran, SGCLS and SGDET)
 ``action_genome_oed_{train,test}``                    the frames of OED's own json files
-``ag_sample_{train,test}``, ``ag_sample_mini_...``    generated on first use: 1000 and 24 videos
+``ag_sample_{train,test}``, ``ag_sample_mini_...``    generated on first use: 900 and 24 videos
 ====================================================  ================================================================
 """
 
@@ -88,7 +88,7 @@ def _register_all() -> None:
         for rule in ("sttran", "sttran_filtersmall"):
             register_action_genome(f"action_genome_{rule}_{split}", root, split, frame_rule=rule)
         register_action_genome(f"action_genome_oed_{split}", root, split, source="oed")
-        for name, videos in (("ag_sample", 1000), ("ag_sample_mini", 24)):
+        for name, videos in (("ag_sample", 900), ("ag_sample_mini", 24)):
             root = f"{_DATASETS}/{name}"
             register_action_genome(f"{name}_{split}", root, split, prepare=_sample(videos))
 

@@ -22,8 +22,8 @@ GROUPS = ("attention_relationship", "spatial_relationship", "contacting_relation
 
 @pytest.fixture(scope="module")
 def videos():
-    """The 1000 default videos with their records."""
-    return [(video, video.records()) for video in (SampleVideo(0, i) for i in range(1000))]
+    """The 900 default videos with their records."""
+    return [(video, video.records()) for video in (SampleVideo(0, i) for i in range(900))]
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +45,8 @@ def counts(entries):
 
 def test_split_and_keyframes(videos):
     splits = Counter(video.split for video, _ in videos)
-    assert splits == {"train": 800, "test": 200}
-    assert len({video.name for video, _ in videos}) == 1000
+    assert splits == {"train": 720, "test": 180}
+    assert len({video.name for video, _ in videos}) == 900
     keyframes = [len(records.objects) for _, records in videos]
     assert min(keyframes) >= 4 and max(keyframes) <= 16
     assert np.mean(keyframes) == pytest.approx(9.9, abs=0.5)
@@ -111,7 +111,7 @@ def test_persons_found_by_the_detector(videos):
 def test_share_of_portrait_videos(videos):
     sizes = Counter(next(iter(records.persons.values()))["bbox_size"] for _, records in videos)
     assert set(sizes) == {(224, 160), (160, 224)}
-    assert sizes[160, 224] / 1000 == pytest.approx(0.45, abs=0.04)
+    assert sizes[160, 224] / 900 == pytest.approx(0.45, abs=0.04)
 
 
 def test_labels_change_inside_a_video(videos):

@@ -11,8 +11,8 @@ def main() -> None:
     parser.add_argument(
         "--videos",
         type=int,
-        default=1000,
-        help="how many videos; every fifth is for testing (default 1000)",
+        default=900,
+        help="how many videos; every fifth is for testing (default 900)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the generator (default 0)")
     arguments = parser.parse_args()

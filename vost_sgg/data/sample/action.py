@@ -118,7 +118,7 @@ def _write(layout: Layout, prop: Prop, figure: Figure, frame: int) -> Placement:
 
 def _touch_point(layout: Layout, prop: Prop, figure: Figure) -> np.ndarray:
     w, h = prop.size
-    x = prop.place[0] - layout.side * (w / 2 - min(0.06 * figure.height, 0.4 * w))
+    x = prop.place[0] - layout.side * (w / 2 - min(0.15 * figure.height, 0.45 * w))
     shoulder = figure.neck[1] + 0.04 * figure.height
     y = np.clip(
         prop.place[1] - 0.15 * h, shoulder + 0.02 * figure.height, shoulder + 0.22 * figure.height

@@ -13,6 +13,9 @@ _OMITTED = 0.142  # share of entries that the annotators of AG could not see, be
 _UNDETECTED = 0.105  # share of frames whose person the detector misses; more when the camera shakes
 _WRONG_FIRST = 0.06  # share of frames with two persons whose first row is not the actor
 _JITTER = 0.015  # of annotators and of the detector, in units of the box's sides
+# Share of the detector's boxes that hold the stretched arms. Were they in each, a box that reaches into another would
+# tell a touch without a look at the picture.
+_ARMS_IN_BOX = 0.2
 _SMALLEST = 6  # pixels
 
 
@@ -101,7 +104,7 @@ def _person_record(state: FrameState, size: tuple[int, int], rng) -> dict:
         found = (
             [state.bystander, *found] if rng.random() < _WRONG_FIRST else [*found, state.bystander]
         )
-    boxes = [_jittered(figure.box(), size, rng) for figure in found]
+    boxes = [_jittered(figure.box(arms=rng.random() < _ARMS_IN_BOX), size, rng) for figure in found]
     kept = [i for i, box in enumerate(boxes) if (box[2:] - box[:2]).min() >= _SMALLEST]
     keypoints = [_keypoints(found[i], rng) for i in kept]
     return {

@@ -69,14 +69,11 @@ class Figure:
         }
         return single | pairs
 
-    def box(self) -> np.ndarray:
-        """(4,) xyxy in pixels, not clipped to the frame."""
-        low = [
-            points.min(0) - _EXTENT[kind] * self.height for kind, points in self.joints().items()
-        ]
-        high = [
-            points.max(0) + _EXTENT[kind] * self.height for kind, points in self.joints().items()
-        ]
+    def box(self, arms: bool = True) -> np.ndarray:
+        """(4,) xyxy in pixels, not clipped to the frame; without ``arms`` that of head, trunk and legs."""
+        joints = {k: v for k, v in self.joints().items() if arms or k not in ("elbow", "hand")}
+        low = [points.min(0) - _EXTENT[kind] * self.height for kind, points in joints.items()]
+        high = [points.max(0) + _EXTENT[kind] * self.height for kind, points in joints.items()]
         return np.concatenate([np.min(low, 0), np.max(high, 0)])
 
     def coco_keypoints(self) -> np.ndarray:

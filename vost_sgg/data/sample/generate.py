@@ -17,14 +17,14 @@ from vost_sgg.data.sample.video import SampleVideo
 from vost_sgg.data.vocabulary import OBJECT_CLASSES, PREDICATE_CLASSES, spelling
 
 # Raise it whenever another generator would draw or annotate another data set: existing ones are then rebuilt.
-VERSION = 5
+VERSION = 8
 MANIFEST = "MANIFEST.json"
 _TEXTS = ("frame_list.txt", "object_classes.txt", "relationship_classes.txt")
 _PICKLES = ("person_bbox.pkl", "object_bbox_and_relationship.pkl")
 _PROCESSES = 2
 
 
-def ensure_sample(root: str, videos: int = 1000, seed: int = 0) -> None:
+def ensure_sample(root: str, videos: int = 900, seed: int = 0) -> None:
     """Makes sure that ``root`` holds the sample data set of this version, ``videos`` and ``seed``; generates it if not.
 
     Safe to be called by several processes at once: one generates, the others wait. An interrupted generation leaves

@@ -12,6 +12,7 @@ from vost_sgg.data.sample.scripts import (
     IN_HAND,
     LIE,
     SIT,
+    TOUCHED,
     WALK,
     Role,
     Script,
@@ -39,6 +40,8 @@ _SMALL = frozenset(
     }
     | {"pillow", "sandwich", "towel", "clothes", "blanket", "groceries"}
 )
+# Share of what could be touched, and is not, that stands as near as what is: its place does not tell.
+_WITHIN_REACH = 0.6
 _SEAT_LINE = {
     "chair": 0.48,
     "sofa/couch": 0.48,
@@ -135,9 +138,11 @@ class Room:
         if role.action in IN_HAND or role.action == "push":
             return self._portable(role)
         if role.action in AT_HAND:
-            return self._workplace(role)
+            return self._workplace(role, self._side)
         if role.action in BODY:
             return [self._worn(role)]
+        if role.object in TOUCHED and self._rng.random() < _WITHIN_REACH:
+            return self._workplace(role, self._idle_side())
         prop = self._passive(role.object, role)
         return self._raised(prop) if role.object in _SMALL else [prop]
 
@@ -161,7 +166,7 @@ class Room:
         w, h = self._sized(role.object)
         if role.action in ("drink", "eat", "write"):
             w, h = 1.25 * w, 1.25 * h
-        x = self._foot[0] + self._side * self._body * self._rng.uniform(0.26, 0.42)
+        x = self._foot[0] + self._side * self._body * self._rng.uniform(0.14, 0.32)
         prop = self._prop(
             role.object, role, (w, h), (x, self._foot[1] - h / 2), True, self._side < 0
         )
@@ -183,11 +188,16 @@ class Room:
         )
         return [pedestal, replace(prop, place=(x, floor - height - prop.size[1] / 2 + 1))]
 
-    def _workplace(self, role: Role) -> list[Prop]:
-        """What the hand works at stands beside the person, its near edge within the arm's reach."""
+    def _idle_side(self) -> int:
+        """A side on which no hand is at work."""
+        at_work = any(role.action in AT_HAND for role in self._script.roles)
+        return -self._side if at_work or self._rng.random() < 0.5 else self._side
+
+    def _workplace(self, role: Role, side: int) -> list[Prop]:
+        """What a hand works at stands beside the person, so near that the hand lies well inside its outline."""
         w, h = self._sized(role.object)
-        near = self._foot[0] + self._side * self._body * self._rng.uniform(0.22, 0.28)
-        x = near + self._side * w / 2
+        near = self._foot[0] + side * self._body * self._rng.uniform(0.10, 0.20)
+        x = near + side * w / 2
         if role.object in _WALL_HUNG:
             y = self._foot[1] - self._body * _WALL_HUNG[role.object]
             return [self._prop(role.object, role, (w, h), (x, y), False)]

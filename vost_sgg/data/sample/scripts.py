@@ -35,7 +35,7 @@ _FEATURED = (
     "doorway", "picture", "door", "shelf", "mirror", "refrigerator", "chair", "table", "bed", "light", "sofa/couch",
     "door", "television", "vacuum", "doorway", "laptop", "closet/cabinet", "table", "window", "cup/glass/bottle", "bag",
 )  # fmt: skip
-_TOUCHED = {
+TOUCHED = {
     "table": 12, "door": 9, "closet/cabinet": 6, "refrigerator": 6, "shelf": 5, "laptop": 6, "doorknob": 6,
     "window": 4, "television": 2, "mirror": 2, "box": 3, "bag": 2, "chair": 3,
 }  # fmt: skip
@@ -137,12 +137,12 @@ def _hand_roles(rng, posture: str, leading: str | None) -> list[tuple[str, str]]
     if leading not in IN_HAND and rng.random() < (0.45 if posture == LIE else 0.90):
         light = {"phone/camera": 3, "book": 3, "pillow": 2}
         roles.append((pick(rng, light if posture == LIE else _HANDHELD), "hold"))
-    if posture in (STAND, SIT) and leading not in ("lean", "write") and rng.random() < 0.50:
+    if posture in (STAND, SIT) and leading not in ("lean", "write") and rng.random() < 0.62:
         roles.append(
             (
                 pick(
                     rng,
-                    _TOUCHED if posture == STAND else {"table": 6, "laptop": 3, "phone/camera": 1},
+                    TOUCHED if posture == STAND else {"table": 6, "laptop": 3, "phone/camera": 1},
                 ),
                 "touch",
             )
@@ -155,8 +155,10 @@ def _hand_roles(rng, posture: str, leading: str | None) -> list[tuple[str, str]]
 
 
 def _interval(rng, action: str) -> tuple[int, int]:
-    """Some contacts begin or end inside the video, so that labels change over time."""
-    share, latest = (0.45, 24) if action in ("touch", "twist", "wipe") else (0.28, 18)
+    """Some contacts begin or end inside the video, so that labels change over time; most of those with what stays in
+    its place do, so that the place does not tell.
+    """
+    share, latest = (0.80, 28) if action in ("touch", "twist", "wipe") else (0.28, 18)
     start, stop = 0, FRAMES
     if action in _MAY_PAUSE:
         start = int(rng.integers(5, latest)) if rng.random() < share else 0

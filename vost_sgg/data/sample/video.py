@@ -21,7 +21,7 @@ _PORTRAIT = 0.45  # share of portrait videos; 47 % in AG
 class SampleVideo:
     """One video: it depends on (seed, index) and on nothing else, whoever generates it and when.
 
-    Every fifth video is a test video, as 200 of 1000.
+    Every fifth video is a test video, as 180 of 900.
     """
 
     seed: int
