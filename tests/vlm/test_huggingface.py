@@ -197,6 +197,31 @@ def test_qwen_sees_images_resized_and_boxes_go_there_and_back(tmp_path, size, se
     assert small._chat.inputs([image], ["a"])["image_grid_thw"].prod() == 4
 
 
+def test_a_folder_as_the_hub_has_it(tmp_path):
+    """Older files than save_pretrained writes today: preprocessor_config.json and chat_template.json."""
+    new, old = make_qwen(tmp_path / "new", ["a"]), tmp_path / "old"
+    shutil.copytree(new, old)
+    (old / "processor_config.json").unlink()
+    images = {
+        "min_pixels": 3136,
+        "max_pixels": 12845056,
+        "patch_size": 14,
+        "temporal_patch_size": 2,
+        "merge_size": 2,
+        "image_processor_type": "Qwen2VLImageProcessor",
+        "processor_class": "Qwen2_5_VLProcessor",
+    }
+    (old / "preprocessor_config.json").write_text(json.dumps(images))
+    template = (old / "chat_template.jinja").read_text()
+    (old / "chat_template.jinja").unlink()
+    (old / "chat_template.json").write_text(json.dumps({"chat_template": template}))
+    backend = build("Qwen2_5_VL", old)
+    assert backend.processed_size(480, 270) == (476, 280)
+    assert backend.settings()["min_pixels"] == 3136
+    assert backend._chat.ending == "<|im_end|>"
+    assert backend.fingerprint() != build("Qwen2_5_VL", new).fingerprint()
+
+
 @pytest.mark.parametrize("size, tiles", [((480, 270), (2, 1)), ((480, 360), (4, 3))])
 def test_internvl_sees_tiles_and_boxes_go_there_and_back(tmp_path, size, tiles):
     make_internvl(tmp_path, ["a"], image=448)

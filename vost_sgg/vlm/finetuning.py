@@ -80,7 +80,7 @@ class Finetuning:
         dtype = "float32" if self._arguments.use_cpu else self._cfg.MODEL.VLM.DTYPE
         model = backend.load_model(folder, dtype)
         model.name_or_path = self._cfg.MODEL.VLM.WEIGHTS  # which peft writes into the adapter
-        model.config.use_cache = False
+        model.config.get_text_config().use_cache = False  # of no use where nothing is generated
         torch.manual_seed(self._cfg.SEED)
         return add_lora(model, rank=lora.RANK, alpha=lora.ALPHA, dropout=lora.DROPOUT)
 

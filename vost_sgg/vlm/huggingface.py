@@ -57,12 +57,12 @@ class HuggingFaceVLM(VLMBackend):
         folder = cls.folder(cfg)
         folders = [folder, vlm.ADAPTER] if vlm.ADAPTER else [folder]
         chat = cls.load_chat(cfg, folder)
-        model = cls.load_model(folder, vlm.DTYPE)
+        model = cls.load_model(folder, vlm.DTYPE).to(cfg.MODEL.DEVICE)
         if vlm.ADAPTER:
             base = fingerprint(folder)
             model = load_adapter(model, vlm.ADAPTER, weights=vlm.WEIGHTS, base=base)
         return {
-            "model": model.to(cfg.MODEL.DEVICE),
+            "model": model,
             "chat": chat,
             "tag": cls.tag_of(cfg),
             "max_new_tokens": vlm.MAX_NEW_TOKENS,
@@ -104,7 +104,7 @@ class HuggingFaceVLM(VLMBackend):
         from transformers import GenerationConfig
 
         tokenizer, own = self._chat.tokenizer, self._model.generation_config.eos_token_id
-        stops = {tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids(self._chat.ending)}
+        stops = {tokenizer.eos_token_id, tokenizer.get_added_vocab().get(self._chat.ending)}
         stops |= set(own) if isinstance(own, list) else {own}
         return GenerationConfig(
             do_sample=False,

@@ -10,7 +10,7 @@ from detectron2.utils.file_io import PathManager
 
 _WEIGHTS = "*.safetensors"
 # What decides a model's answers beside its weights: configs, tokenizer and chat template.
-_TEXTS = ("*.json", "*.jinja", "merges.txt")
+_TEXTS = ("*.json", "*.jinja", "*.model", "merges.txt")
 _SAMPLES, _SAMPLE_BYTES = 64, 1 << 16
 
 
