@@ -230,9 +230,10 @@ class TestRuns:
         shutil.copytree(tmp_path / "whole", killed)
         shutil.rmtree(killed / "lora_predcls")
         # Cut off while it was written: the trainer's state comes last.
-        (killed / "checkpoint-8/trainer_state.json").unlink()
+        state = killed / "checkpoint-8/trainer_state.json"
+        state.write_text(state.read_text()[:40])
         command(options(qwen / "weights", killed, *self.STEPS), "--resume")
-        assert "going on from" in capfd.readouterr().out
+        assert "checkpoint-6" in capfd.readouterr().out
         whole, resumed = adapter(tmp_path / "whole"), adapter(killed)
         assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 

@@ -133,8 +133,9 @@ class Finetuning:
 
     def _checkpoint(self, resume: bool) -> str | None:
         output = Path(self._cfg.OUTPUT_DIR)
-        # The trainer writes this file last: without it a checkpoint was cut off by a kill.
-        whole = [file.parent for file in output.glob("checkpoint-*/trainer_state.json")]
+        # The trainer writes this file last: without it, or with half of it, a checkpoint was cut off by a kill.
+        states = output.glob("checkpoint-*/trainer_state.json")
+        whole = [file.parent for file in states if _is_json(file.read_text())]
         note = output / TRAINED_ON
         if whole and not resume:
             raise ValueError(
@@ -152,6 +153,14 @@ class Finetuning:
             temporary.write_text(json.dumps(self.trained_on, indent=2, sort_keys=True) + "\n")
             os.replace(temporary, note)
         return str(max(whole, key=lambda p: int(p.name.rpartition("-")[2]))) if whole else None
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 # Keys of MODEL.VLM.LORA that change how a training runs, and not what it comes to.
