@@ -56,6 +56,11 @@ def _add_model(cfg: CfgNode) -> None:
     # LearnedQueries (SGDET): slots of a frame, N.
     m.QUERY_INITIALIZER.NUM_QUERIES = 100
 
+    # What parts that read priors (DualSourceQueries, FeatureBankEncoder) are given: the VLM's answers as CLIP embeddings.
+    m.PRIORS = CfgNode()
+    # Width of CLIP's embeddings of text and of regions; 512 for ViT-B/32.
+    m.PRIORS.DIM = 512
+
     # Where a given object class's embedding comes from: glove (word vectors read from PATH when training starts, then
     # part of the checkpoint; OED), clip (open_clip text tower CLIP_MODEL with weights PATH, likewise), learned (a
     # trained table). There is no default file: GloVe must be had from its authors.

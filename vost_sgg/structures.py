@@ -90,6 +90,32 @@ class FramePrediction:
 
 
 @dataclass
+class FramePriors:
+    """What the vision-language model said of one frame: x pairs, x may be 0. Arrays are numpy or torch, all of one kind.
+
+    Sides are in the order subject, object, predicate; c is the width of CLIP's embeddings.
+
+    Args:
+        text: (x, 3, c) float, L2-normalised text embeddings of subject and object, and the mean of those of the pair's
+            predicates.
+        text_mask: (x, 3) bool, False where that text is missing; its embedding is then not read.
+        regions: (x, 3, c) float, L2-normalised embeddings of the regions of subject, object and their union.
+        boxes: (x, 2, 4) float, cxcywh in [0, 1] of subject and object.
+        pairs: (x, 2) int64 rows of the frame's given boxes [person, object] that the answer belongs to; -1 where no
+            box is given (SGDET).
+    """
+
+    text: Array
+    text_mask: Array
+    regions: Array
+    boxes: Array
+    pairs: Array
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+
+@dataclass
 class PairQueries:
     """Pair slots of a batch of frames: what the decoders refine.
 
