@@ -51,15 +51,42 @@ def _add_model(cfg: CfgNode) -> None:
 
     m.QUERY_INITIALIZER = CfgNode()
     m.QUERY_INITIALIZER.NAME = "PairPriorQueries"
-    # PairPriorQueries: classes (the annotated pairs and their classes are given: PredCLS) | boxes (SGCLS).
+    # PairPriorQueries, DualSourceQueries: classes (the annotated pairs and their classes are given: PredCLS) | boxes
+    # (SGCLS) | nothing (SGDET; DualSourceQueries only).
     m.QUERY_INITIALIZER.GIVEN = "classes"
-    # LearnedQueries (SGDET): slots of a frame, N.
+    # LearnedQueries, DualSourceQueries with learned positions: slots of a frame, N.
     m.QUERY_INITIALIZER.NUM_QUERIES = 100
+    # DualSourceQueries, "where" (Eq. 6): pair_boxes (OED's code of the given boxes) | learned (W) | sum of both.
+    m.QUERY_INITIALIZER.POSITION = "pair_boxes"
+    # DualSourceQueries where nothing is given: put the VLM's pairs into random slots of the N when training.
+    m.QUERY_INITIALIZER.SHUFFLE = False
 
-    # What parts that read priors (DualSourceQueries, FeatureBankEncoder) are given: the VLM's answers as CLIP embeddings.
+    # What parts that read priors are given (DualSourceQueries, FeatureBankEncoder): the VLM's answers in CLIP's space.
     m.PRIORS = CfgNode()
     # Width of CLIP's embeddings of text and of regions; 512 for ViT-B/32.
     m.PRIORS.DIM = 512
+    # Where the features of tools/extract_clip.py lie: <CACHE>/<data set>/<VLM's tag>/<task>/<CLIP>-<region mode>-<resize>/.
+    m.PRIORS.CACHE = "./output/priors"
+    # Frames of one video whose regions pass CLIP in one forward.
+    m.PRIORS.FRAMES_PER_BATCH = 16
+    m.PRIORS.CLIP = CfgNode()
+    # A model of open_clip (the weights of OpenAI need the "quickgelu" one), or tiny: a model without any meaning for the
+    # sample data set, whose weights are random.
+    m.PRIORS.CLIP.NAME = "ViT-B-32-quickgelu"
+    # A file, a tag of open_clip (downloaded), or random.
+    m.PRIORS.CLIP.WEIGHTS = "openai"
+    # squash (the whole picture into CLIP's square) | shortest (CLIP's standard, which cuts off what is not in the
+    # centre: 44 % of the width of 480 x 270 pixels).
+    m.PRIORS.CLIP.RESIZE = "squash"
+    # The text that stands for a class, {} for its name; such as "a photo of a {}".
+    m.PRIORS.CLIP.OBJECT_TEXT = "{}"
+    m.PRIORS.CLIP.PREDICATE_TEXT = "{}"
+    # How CLIP is shown a region: overlay (the frame, covered outside of the box by a translucent colour; Sec. 4.1, as
+    # SSG) | crop | blur. Colour of the overlay in RGB, and its opacity in 0 to 255.
+    m.PRIORS.REGION = CfgNode()
+    m.PRIORS.REGION.MODE = "overlay"
+    m.PRIORS.REGION.COLOUR = (255, 105, 180)
+    m.PRIORS.REGION.ALPHA = 128
 
     # Where a given object class's embedding comes from: glove (word vectors read from PATH when training starts, then
     # part of the checkpoint; OED), clip (open_clip text tower CLIP_MODEL with weights PATH, likewise), learned (a
@@ -74,6 +101,18 @@ def _add_model(cfg: CfgNode) -> None:
     m.SPO_DECODER.NAME = "CascadedDecoder"
     # Layers of each of the two decoders: 3 in PredCLS and SGCLS, 6 in SGDET (as OED).
     m.SPO_DECODER.NUM_LAYERS = 3
+
+    # What the predicate decoder attends to: "" (the image memory F, as OED) | FeatureBankEncoder (F^MM, Eq. 4).
+    m.MULTIMODAL_ENCODER = CfgNode()
+    m.MULTIMODAL_ENCODER.NAME = ""
+    # Layers of its own, and the width of their feed-forward. The paper gives neither; these fit its count of SGDET.
+    m.MULTIMODAL_ENCODER.NUM_LAYERS = 6
+    m.MULTIMODAL_ENCODER.DIM_FEEDFORWARD = 1024
+    # The image encoder's layers, with their weights, in place of its own; the two keys above are then not read. It fits
+    # the paper's count of PredCLS.
+    m.MULTIMODAL_ENCODER.SHARE_IMAGE_ENCODER = False
+    # The tokens of a pair (Eq. 9): text (3), visual (3), spatial (1).
+    m.MULTIMODAL_ENCODER.MODALITIES = ("text", "visual", "spatial")
 
     m.HEADS = CfgNode()
     # Predict whether the subject of a slot is the person (SGCLS, whose slots are all ordered pairs of boxes).

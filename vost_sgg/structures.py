@@ -91,18 +91,18 @@ class FramePrediction:
 
 @dataclass
 class FramePriors:
-    """What the vision-language model said of one frame: x pairs, x may be 0. Arrays are numpy or torch, all of one kind.
+    """What the vision-language model said of one frame: x pairs, x may be 0. Arrays are numpy or torch.
 
-    Sides are in the order subject, object, predicate; c is the width of CLIP's embeddings.
+    The 3 of a shape is subject, object, predicate; c is the width of CLIP's embeddings.
 
     Args:
         text: (x, 3, c) float, L2-normalised text embeddings of subject and object, and the mean of those of the pair's
             predicates.
         text_mask: (x, 3) bool, False where that text is missing; its embedding is then not read.
-        regions: (x, 3, c) float, L2-normalised embeddings of the regions of subject, object and their union; zeros for a
-            region without a box.
-        boxes: (x, 2, 4) float, cxcywh in [0, 1] of subject and object; zeros for a box that the VLM did not give (SGDET),
-            so that a width of 0 says that there is none.
+        regions: (x, 3, c) float, L2-normalised embeddings of the regions of subject, object and their union; zeros for
+            a region without a box.
+        boxes: (x, 2, 4) float, cxcywh in [0, 1] of subject and object; zeros for a box that the VLM did not give
+            (SGDET), so that a width of 0 says that there is none.
         pairs: (x, 2) int64 rows of the frame's given boxes [person, object] that the answer belongs to; -1 where no
             box is given (SGDET).
     """

@@ -25,6 +25,7 @@ _SCENE_GRAPH_KEYS = {
     "task": "MODEL.TASK",
     "query_initializer": "MODEL.QUERY_INITIALIZER.NAME",
     "query_given": "MODEL.QUERY_INITIALIZER.GIVEN",
+    "multimodal_encoder": "MODEL.MULTIMODAL_ENCODER.NAME",
     "decoder": "MODEL.SPO_DECODER.NAME",
 }
 _TEMPORAL_KEYS = {

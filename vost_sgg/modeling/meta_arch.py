@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from detectron2.config import configurable
+from detectron2.config import CfgNode, configurable
 from detectron2.modeling import META_ARCH_REGISTRY
 from torch import Tensor, nn
 
@@ -17,13 +17,17 @@ from vost_sgg.modeling.frame_model import (
 from vost_sgg.modeling.heads import EntityHeads, PredicateHeads, slot_scores
 from vost_sgg.modeling.image_encoder import IMAGE_ENCODER
 from vost_sgg.modeling.matcher import MATCHER
+from vost_sgg.modeling.multimodal_encoder import build_multimodal_encoder
 from vost_sgg.modeling.postprocessing import scene_graphs
+from vost_sgg.modeling.priors import PriorBatch
 from vost_sgg.modeling.query_initializers import QUERY_INITIALIZER
 from vost_sgg.modeling.targets import PairTargets
 from vost_sgg.modeling.temporal import TEMPORAL_AGGREGATOR, reference_rows
+from vost_sgg.registry import check_registered
 from vost_sgg.structures import (
     FrameGroundTruth,
     FramePrediction,
+    FramePriors,
     FrameState,
     PairQueries,
     SlotStates,
@@ -46,6 +50,8 @@ class OneStageSGG(FrameModel):
         entity_heads: nn.Module,
         predicate_heads: nn.Module,
         criterion: nn.Module,
+        multimodal_encoder: nn.Module | None = None,
+        prior_dim: int = 512,
         temporal_aggregator: nn.Module | None = None,
         temporal_entity_heads: nn.Module | None = None,
         temporal_predicate_heads: nn.Module | None = None,
@@ -58,6 +64,8 @@ class OneStageSGG(FrameModel):
             backbone, in_feature, image_encoder, pixel_mean, pixel_std, frames_per_batch: as :class:`FrameModel`.
             query_initializer, decoder: parts of the registries of those names.
             entity_heads, predicate_heads, criterion: as the classes of those names.
+            multimodal_encoder: a part of that registry, whose memory the predicate decoder attends to; None: F.
+            prior_dim: c, width of the priors' embeddings.
             temporal_aggregator: a part of that registry; None leaves the temporal phase out.
             temporal_entity_heads: read the refined states.
             temporal_predicate_heads: likewise; None: the spatial phase's do.
@@ -75,6 +83,8 @@ class OneStageSGG(FrameModel):
         self.entity_heads = entity_heads
         self.predicate_heads = predicate_heads
         self.criterion = criterion
+        self.multimodal_encoder = multimodal_encoder
+        self.prior_dim = prior_dim
         self.temporal_aggregator = temporal_aggregator
         self.temporal_entity_heads = temporal_entity_heads
         self.temporal_predicate_heads = temporal_predicate_heads
@@ -86,13 +96,18 @@ class OneStageSGG(FrameModel):
         own_predicate_heads = (
             aggregator is not None and cfg.MODEL.TEMPORAL_AGGREGATOR.OWN_PREDICATE_HEADS
         )
+        channels = backbone.output_shape()[in_feature].channels
+        image_encoder = IMAGE_ENCODER.build(cfg, in_channels=channels)
+        query_initializer = QUERY_INITIALIZER.build(cfg)
         return {
             "backbone": backbone,
             "in_feature": in_feature,
-            "image_encoder": IMAGE_ENCODER.build(
-                cfg, in_channels=backbone.output_shape()[in_feature].channels
+            "image_encoder": image_encoder,
+            "query_initializer": query_initializer,
+            "multimodal_encoder": build_multimodal_encoder(
+                cfg, image_encoder=image_encoder, query_initializer=query_initializer
             ),
-            "query_initializer": QUERY_INITIALIZER.build(cfg),
+            "prior_dim": cfg.MODEL.PRIORS.DIM,
             "decoder": SPO_DECODER.build(cfg),
             "entity_heads": EntityHeads(cfg),
             "predicate_heads": PredicateHeads(cfg),
@@ -118,7 +133,8 @@ class OneStageSGG(FrameModel):
         Args:
             clips: each ``{"frames": [T frame dicts], "references": {target: [indices of frames]}}``. A frame dict has
                 ``image`` (3, H, W) uint8 RGB, ``ground_truth`` :class:`FrameGroundTruth`, and ``width``, ``height`` in
-                pixels of the original frame. When testing SGDET, ``ground_truth`` may be left out.
+                pixels of the original frame. When testing SGDET, ``ground_truth`` may be left out. A model that reads
+                priors looks for ``priors`` :class:`FramePriors`; a frame may have none.
 
         Returns:
             When training, the weighted losses of every clip's targets, by name. When testing, for each clip the
@@ -135,8 +151,9 @@ class OneStageSGG(FrameModel):
             target_rows += [first + target for target in clip["references"]]
             references += [[first + r for r in rows] for rows in clip["references"].values()]
         targets = PairTargets.stack([frame["ground_truth"] for frame in frames], self.device)
-        queries = self.query_initializer(targets, len(frames))
-        state = self.spatial_phase(*self.preprocess(frames), queries)
+        priors = self._stack_priors([frame.get("priors") for frame in frames])
+        queries = self._initial_queries(targets, priors, len(frames))
+        state = self.spatial_phase(*self.preprocess(frames), queries, priors)
         if self.temporal_aggregator is None:
             outputs = self.spatial_outputs(
                 state.pair[:, target_rows], state.predicate[:, target_rows]
@@ -155,10 +172,13 @@ class OneStageSGG(FrameModel):
         frames, targets = clip["frames"], list(clip["references"])
         given = [frame["ground_truth"] for frame in frames if "ground_truth" in frame]
         known = PairTargets.stack(given, self.device) if len(given) == len(frames) else None
-        queries = self.query_initializer(known, len(frames))
+        priors = self._stack_priors([frame.get("priors") for frame in frames])
+        queries = self._initial_queries(known, priors, len(frames))
         states, outputs, order = [], [], []
         for batch in batches_of_equal_size(frames, self.frames_per_batch):
-            state = self.spatial_phase(*self.preprocess([frames[t] for t in batch]), queries[batch])
+            images = self.preprocess([frames[t] for t in batch])
+            of_batch = priors and priors[batch]
+            state = self.spatial_phase(*images, queries[batch], of_batch)
             if self.temporal_aggregator is None:
                 outputs.append(self.spatial_outputs(state.pair[-1], state.predicate[-1]))
             else:
@@ -178,7 +198,11 @@ class OneStageSGG(FrameModel):
         return scene_graphs({k: v[rows] for k, v in outputs.items()}, queries[targets], sizes)
 
     def spatial_phase(
-        self, images: Tensor, padding_mask: Tensor | None, queries: PairQueries
+        self,
+        images: Tensor,
+        padding_mask: Tensor | None,
+        queries: PairQueries,
+        priors: PriorBatch | None = None,
     ) -> FrameState:
         """All that a frame's state needs; no frame of the batch sees another.
 
@@ -186,9 +210,12 @@ class OneStageSGG(FrameModel):
             images: (B, 3, H, W) float, normalised.
             padding_mask: (B, H, W) bool, True on padding, or None.
             queries: the pair slots of the B frames.
+            priors: of the B frames; needed by a multi-modal encoder.
         """
         memory = self.encode(images, padding_mask)
-        return self.decoder(queries, memory, memory)
+        if self.multimodal_encoder is None:
+            return self.decoder(queries, memory, memory)
+        return self.decoder(queries, memory, self.multimodal_encoder(priors))
 
     def spatial_outputs(self, pair: Tensor, predicate: Tensor) -> dict[str, Tensor]:
         """The spatial phase's heads on (..., N, d) states: (..., N, c) each."""
@@ -220,6 +247,7 @@ class OneStageSGG(FrameModel):
         images: Tensor,
         padding_mask: Tensor | None,
         frames: Sequence[FrameGroundTruth] | None,
+        priors: Sequence[FramePriors | None] | None = None,
     ) -> dict[str, Tensor]:
         """The spatial phase and its heads without any data code: the numeric core.
 
@@ -227,12 +255,13 @@ class OneStageSGG(FrameModel):
             images: (B, 3, H, W) float, normalised.
             padding_mask: (B, H, W) bool, True on padding, or None.
             frames: the annotations of the B frames; None where the task gives nothing.
+            priors: of the B frames, read by a model with priors; None where a frame, or every frame, has none.
 
         Returns:
             The outputs of the heads of the last layer, (B, N, ...) each, slots in the order of each frame's pairs
             (SGCLS: ``itertools.permutations`` of its boxes), padded slots last.
         """
-        state, _ = self._spatial(images, padding_mask, frames)
+        state, _ = self._spatial(images, padding_mask, frames, priors)
         return self.spatial_outputs(state.pair[-1], state.predicate[-1])
 
     def predict_logits_temporal(
@@ -241,16 +270,48 @@ class OneStageSGG(FrameModel):
         padding_mask: Tensor | None,
         frames: Sequence[FrameGroundTruth] | None,
         target: int = 0,
+        priors: Sequence[FramePriors | None] | None = None,
     ) -> dict[str, Tensor]:
         """As :meth:`predict_logits`, then the temporal phase: frame ``target`` refined by all others, so that B = 1.
 
         Only for a model with a temporal aggregator.
         """
-        state, queries = self._spatial(images, padding_mask, frames)
+        state, queries = self._spatial(images, padding_mask, frames, priors)
         references = [[i for i in range(len(images)) if i != target]]
         return self.temporal_outputs(self.slot_states(state, queries), [target], references)
 
-    def _spatial(self, images, padding_mask, frames) -> tuple[FrameState, PairQueries]:
+    def _spatial(self, images, padding_mask, frames, priors=None) -> tuple[FrameState, PairQueries]:
         targets = None if frames is None else PairTargets.stack(frames, self.device)
-        queries = self.query_initializer(targets, len(images))
-        return self.spatial_phase(images, padding_mask, queries), queries
+        batch = self._stack_priors([None] * len(images) if priors is None else priors)
+        queries = self._initial_queries(targets, batch, len(images))
+        return self.spatial_phase(images, padding_mask, queries, batch), queries
+
+    def _stack_priors(self, priors: Sequence[FramePriors | None]) -> PriorBatch | None:
+        """None where no part of the model reads priors."""
+        if self.multimodal_encoder is None and not _part_reads_priors(self.query_initializer):
+            return None
+        return PriorBatch.stack(priors, self.prior_dim, self.device)
+
+    def _initial_queries(
+        self, targets: PairTargets | None, priors: PriorBatch | None, batch_size: int
+    ) -> PairQueries:
+        if _part_reads_priors(self.query_initializer):
+            return self.query_initializer(targets, batch_size, priors)
+        return self.query_initializer(targets, batch_size)
+
+
+def reads_priors(cfg: CfgNode) -> bool:
+    """Whether the model of ``cfg`` looks for ``priors`` in its frames: :class:`OneStageSGG` with a multi-modal encoder,
+    or with a query initializer that reads them.
+    """
+    if not issubclass(META_ARCH_REGISTRY.get(cfg.MODEL.META_ARCHITECTURE), OneStageSGG):
+        return False
+    name = cfg.MODEL.QUERY_INITIALIZER.NAME
+    check_registered(QUERY_INITIALIZER, name, "MODEL.QUERY_INITIALIZER.NAME")
+    return bool(cfg.MODEL.MULTIMODAL_ENCODER.NAME) or _part_reads_priors(
+        QUERY_INITIALIZER.get(name)
+    )
+
+
+def _part_reads_priors(query_initializer) -> bool:
+    return getattr(query_initializer, "reads_priors", False)

@@ -19,6 +19,10 @@ of the frames, or None where nothing is annotated. A part reads of them only wha
 classes of the pairs; SGCLS: boxes; SGDET: nothing). Returns :class:`~vost_sgg.structures.PairQueries` of N slots a
 frame, valid slots first; in PredCLS slot i is pair i of the frame. A part whose N is the same for every frame may say
 it as ``num_slots``: training data that do not fit are then refused at the start.
+
+A part whose class says ``reads_priors = True`` is called with a third argument, the
+:class:`~vost_sgg.modeling.priors.PriorBatch` of the frames, and the data are then read with their priors. It may show a
+projection of text embeddings (..., c) -> (..., d) as ``text_projection``, which the feature bank then shares.
 """
 
 

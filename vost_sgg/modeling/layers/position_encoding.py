@@ -1,4 +1,4 @@
-"""DETR's two-dimensional sine position encoding."""
+"""Sine position encodings: DETR's of a feature map, and that of a sequence."""
 
 import math
 
@@ -31,3 +31,15 @@ def sine_position(
     exponent = 2 * torch.arange(half // 2, device=device) / half
     angles = torch.stack((y, x), dim=-1).mul(2 * math.pi)[..., None] / 10000**exponent
     return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(3).flatten(1, 2)
+
+
+def sine_sequence(length: int, d_model: int, device) -> Tensor:
+    """Position of each token of a sequence, counted from 0 and not normalised, so that a token's does not depend on the
+    length; sin and cos interleaved, temperature 10000.
+
+    Returns:
+        (length, d_model) float32.
+    """
+    exponent = 2 * torch.arange(d_model // 2, device=device) / d_model
+    angles = torch.arange(length, device=device, dtype=torch.float32)[:, None] / 10000**exponent
+    return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(1)
