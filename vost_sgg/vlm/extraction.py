@@ -117,7 +117,7 @@ class Extractor:
         images: dict[str, np.ndarray | str] = {}
         for record, _ in batch:
             if record["image_id"] not in images:
-                images[record["image_id"]] = _image_or_reason(record)
+                images[record["image_id"]] = image_or_reason(record)
         readable = [p for _, p in batch if not isinstance(images[p.image_id], str)]
         responses = iter(self._respond([(images[p.image_id], p) for p in readable]))
         for _, prompt in batch:
@@ -171,7 +171,8 @@ def _line(
     )
 
 
-def _image_or_reason(record: Mapping) -> np.ndarray | str:
+def image_or_reason(record: Mapping) -> np.ndarray | str:
+    """The frame in RGB, or the text of the error, without the folder in it, if it cannot be read; the error is logged."""
     try:
         return read_frame(record, "RGB")
     except FrameError as error:

@@ -30,10 +30,18 @@ def make_manifest(backend: VLMBackend, dataset_name: str, task: str) -> dict:
     }
 
 
-def claim_folder(folder: str, manifest: dict) -> None:
+ANOTHER_FOLDER = "set another MODEL.VLM.TAG or MODEL.VLM.CACHE"
+
+
+def claim_folder(folder: str, manifest: dict, remedy: str = ANOTHER_FOLDER) -> None:
     """Makes ``folder`` and its manifest, or checks that the one that is there is the same.
 
     Several processes, also of several machines, may do so at once.
+
+    Args:
+        folder: to be filled.
+        manifest: JSON values.
+        remedy: how to get another folder, for the error.
 
     Raises:
         CacheError: the folder was filled with another setting; the message names what differs.
@@ -48,7 +56,7 @@ def claim_folder(folder: str, manifest: dict) -> None:
     try:
         os.link(temporary, path)  # fails if there is one, and is never seen half written
     except FileExistsError:
-        _compare(read_manifest(folder), json.loads(text), folder)
+        check_same(read_manifest(folder), json.loads(text), folder, remedy)
     finally:
         os.remove(temporary)
 
@@ -61,21 +69,21 @@ def read_manifest(folder: str) -> dict:
             manifest = json.load(file)
     except (OSError, ValueError) as error:
         raise CacheError(
-            f"{path} cannot be read ({error}): nothing says where these answers come from; move the folder away"
+            f"{path} cannot be read ({error}): nothing says where its files come from; move the folder away"
         ) from None
     if not isinstance(manifest, dict):
         raise CacheError(f"{path} is no manifest; move the folder away")
     return manifest
 
 
-def _compare(there: dict, wanted: dict, folder: str) -> None:
+def check_same(there: dict, wanted: dict, folder: str, remedy: str = ANOTHER_FOLDER) -> None:
+    """Raises CacheError, with what differs, if the manifest ``there`` of ``folder`` is not the ``wanted`` one."""
     old, new = _flat(there), _flat(wanted)
     differing = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
     if differing:
         changes = ", ".join(f"{k} was {old.get(k)!r}, is {new.get(k)!r}" for k in differing[:4])
         raise CacheError(
-            f"{folder}: its answers are of another setting ({changes}); set another MODEL.VLM.TAG or MODEL.VLM.CACHE, "
-            "or move the folder away"
+            f"{folder}: its files are of another setting ({changes}); {remedy}, or move the folder away"
         )
 
 

@@ -1,0 +1,176 @@
+"""Embedding the regions of every frame of some videos, video by video, resumable after a kill at any moment."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from detectron2.config import CfgNode
+from detectron2.utils.file_io import PathManager
+
+from vost_sgg.priors.clip import RANDOM, ClipEncoder
+from vost_sgg.priors.files import (
+    VideoFeatures,
+    answers_digest,
+    feature_settings,
+    features_path,
+    write_texts,
+)
+from vost_sgg.priors.pairs import FramePairs, frame_pairs
+from vost_sgg.priors.region_prompt import RegionPrompt
+from vost_sgg.vlm.cache import AnswerCache, FrameAnswers
+from vost_sgg.vlm.extraction import ExtractionError, image_or_reason
+from vost_sgg.vlm.manifest import read_manifest
+from vost_sgg.vlm.words import Vocabulary, prompt_word
+
+
+def make_manifest(cfg: CfgNode, dataset_name: str, clip: ClipEncoder, answers: AnswerCache) -> dict:
+    """What the features of a folder depend on: the config, CLIP's weights, and all that the answers depend on."""
+    return {
+        **feature_settings(cfg, dataset_name),
+        "weights": clip.fingerprint(),
+        "random_weights": cfg.MODEL.PRIORS.CLIP.WEIGHTS == RANDOM,
+        "answers": read_manifest(answers.folder),
+    }
+
+
+def region_prompt(cfg: CfgNode) -> RegionPrompt:
+    """The config's. Raises ValueError as :class:`RegionPrompt`."""
+    region = cfg.MODEL.PRIORS.REGION
+    return RegionPrompt(mode=region.MODE, colour=tuple(region.COLOUR), alpha=region.ALPHA)
+
+
+def embed_vocabulary(cfg: CfgNode, clip: ClipEncoder, vocabulary: Vocabulary, folder: str) -> None:
+    """Stores the text embeddings of all classes and predicates in ``folder``.
+
+    Raises:
+        ValueError: a text of the config has no place for the name.
+    """
+    tables = []
+    names = vocabulary.attention + vocabulary.spatial + vocabulary.contacting
+    for kind, words in (("OBJECT", vocabulary.objects), ("PREDICATE", names)):
+        text = cfg.MODEL.PRIORS.CLIP[f"{kind}_TEXT"]
+        if text.count("{}") != 1:
+            raise ValueError(f"MODEL.PRIORS.CLIP.{kind}_TEXT is {text!r}; it has one {{}} in it")
+        texts = [text.replace("{}", prompt_word(word)) for word in words]
+        tables.append(clip.texts(texts).numpy())
+    write_texts(folder, *tables)
+
+
+@dataclass(kw_only=True)
+class FeatureExtractor:
+    """Embeds the regions of videos of one data set and stores them with the pairs that the answers name.
+
+    Args:
+        clip: embeds the regions.
+        prompt: draws them.
+        answers: of the VLM to this task.
+        folder: for the features, claimed by this setting (:func:`vost_sgg.vlm.manifest.claim_folder`).
+        task: predcls, sgcls or sgdet.
+        vocabulary: of the data set.
+        frames_per_batch: frames whose regions pass CLIP together.
+    """
+
+    clip: ClipEncoder
+    prompt: RegionPrompt
+    answers: AnswerCache
+    folder: str
+    task: str
+    vocabulary: Vocabulary
+    frames_per_batch: int
+
+    def __post_init__(self):
+        if self.frames_per_batch < 1:
+            raise ValueError(
+                f"MODEL.PRIORS.FRAMES_PER_BATCH is {self.frames_per_batch}; it is at least 1"
+            )
+
+    def is_complete(self, video_id: str) -> bool:
+        """Whether a video's features are stored."""
+        return PathManager.isfile(features_path(self.folder, video_id))
+
+    def run(self, frames: Sequence[Mapping], done: Callable[[int], None]) -> None:
+        """Extracts one video.
+
+        Args:
+            frames: the records of the video.
+            done: called with the number of frames after each batch.
+
+        Raises:
+            CacheError: the video's answers are missing, unfinished or damaged.
+            ExtractionError: a batch does not fit the memory.
+        """
+        video_id = frames[0]["video_id"]
+        answers = self.answers.frames(video_id)
+        pairs = [
+            frame_pairs(self.task, f, answers.get(f["image_id"], FrameAnswers()), self.vocabulary)
+            for f in frames
+        ]
+        regions, skipped = [], {}
+        for start in range(0, len(frames), self.frames_per_batch):
+            batch = slice(start, start + self.frames_per_batch)
+            regions += self._embed(frames[batch], pairs[batch], skipped)
+            done(len(frames[batch]))
+        features = _features(frames, pairs, regions, skipped)
+        digest = answers_digest(self.answers.folder, video_id)
+        features.write(features_path(self.folder, video_id), digest, skipped)
+
+    def _embed(
+        self, frames: Sequence[Mapping], pairs: Sequence[FramePairs], skipped: dict[str, str]
+    ) -> list[np.ndarray]:
+        """The embeddings of each frame's regions, (R, c) float16; a frame that cannot be read goes to ``skipped``."""
+        pictures, counts = [], []
+        for record, frame in zip(frames, pairs, strict=True):
+            boxes, _ = frame.regions()
+            image = image_or_reason(record) if len(boxes) else None
+            if isinstance(image, str):
+                skipped[record["image_id"]], boxes = image, boxes[:0]
+            pictures += self.prompt(image, boxes) if len(boxes) else []
+            counts.append(len(boxes))
+        embeddings = np.zeros((0, self.clip.width), np.float16)
+        if pictures:
+            embeddings = self._forward(pictures)
+        return np.split(embeddings, np.cumsum(counts)[:-1])
+
+    def _forward(self, pictures: list[np.ndarray]) -> np.ndarray:
+        try:
+            return self.clip.pictures(pictures).numpy().astype(np.float16)
+        except torch.OutOfMemoryError as error:
+            raise ExtractionError(
+                f"out of memory at {len(pictures)} regions of {self.frames_per_batch} frames: set "
+                "MODEL.PRIORS.FRAMES_PER_BATCH lower; running it again goes on"
+            ) from error
+
+
+def _features(
+    frames: Sequence[Mapping],
+    pairs: Sequence[FramePairs],
+    regions: Sequence[np.ndarray],
+    skipped: Mapping[str, str],
+) -> VideoFeatures:
+    rows = [frame.regions()[1] for frame in pairs]
+    for record, frame_rows in zip(frames, rows, strict=True):
+        if record["image_id"] in skipped:
+            frame_rows[:] = -1
+    boxes = [
+        _normalised(frame.boxes, record["width"], record["height"])
+        for record, frame in zip(frames, pairs, strict=True)
+    ]
+    return VideoFeatures(
+        frame_numbers=np.array([record["frame_number"] for record in frames], np.int64),
+        pair_starts=np.cumsum([0, *map(len, rows)]),
+        region_starts=np.cumsum([0, *map(len, regions)]),
+        classes=np.concatenate([frame.classes for frame in pairs]),
+        predicates=np.concatenate([frame.predicates for frame in pairs]),
+        boxes=np.concatenate(boxes),
+        pairs=np.concatenate([frame.pairs for frame in pairs]),
+        region_rows=np.concatenate(rows),
+        regions=np.concatenate(regions),
+    )
+
+
+def _normalised(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
+    """xyxy in pixels -> cxcywh in [0, 1], float32."""
+    corners = boxes.clip(0, [width, height, width, height]) / [width, height, width, height]
+    first, last = corners[..., :2], corners[..., 2:]
+    return np.concatenate([(first + last) / 2, last - first], axis=-1).astype(np.float32)

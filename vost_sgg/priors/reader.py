@@ -1,0 +1,139 @@
+"""Reading the priors of a frame while training and testing: no model is run, and only the frame's rows are read."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+
+import numpy as np
+from detectron2.config import CfgNode
+
+from vost_sgg.priors.files import (
+    ANOTHER_FOLDER,
+    VideoFile,
+    commands,
+    feature_settings,
+    features_path,
+    finished_videos,
+    priors_folder,
+    read_texts,
+)
+from vost_sgg.structures import FramePriors
+from vost_sgg.vlm.cache import CacheError
+from vost_sgg.vlm.manifest import check_same, read_manifest
+
+# Files that a process keeps open: a few kB each, their embeddings mapped into memory and not read.
+_OPEN_FILES = 256
+
+
+@lru_cache(maxsize=_OPEN_FILES)
+def _open(path: str) -> VideoFile:
+    return VideoFile(path)
+
+
+class PriorsFolder:
+    """The features of one data set, as ``tools/extract_clip.py`` left them.
+
+    Args:
+        path: of the folder.
+        settings: what the config says of them (:func:`feature_settings`), compared with the manifest; None: anything.
+
+    Raises:
+        CacheError: there are none, or they are of another setting.
+    """
+
+    def __init__(self, path: str, settings: dict | None = None):
+        self.path, self.videos = path, finished_videos(path)
+        if not self.videos:
+            raise CacheError(f"{path}: there are no priors; {commands()}")
+        manifest = read_manifest(path)
+        if settings is not None:
+            shared = {key: manifest.get(key) for key in settings}
+            check_same(shared, settings, path, ANOTHER_FOLDER)
+        self._objects, self._predicates = read_texts(path)
+
+    def read(self, record: Mapping) -> FramePriors:
+        """The priors of one frame, numpy, float32.
+
+        Raises:
+            CacheError: the video has no features, or its features know no such frame.
+        """
+        file = _open(features_path(self.path, record["video_id"]))
+        row = file.row_of.get(record["frame_number"])
+        if row is None:
+            raise CacheError(
+                f"{self.path}: nothing is stored of frame {record['image_id']}: the data set changed since; move the "
+                f"folder away and {commands()}"
+            )
+        pairs = slice(*file.pair_starts[row : row + 2].tolist())
+        regions = file.regions(*file.region_starts[row : row + 2].tolist())
+        named = file.predicates[pairs]
+        return FramePriors(
+            text=self._texts(file.classes[pairs], named),
+            text_mask=_text_mask(named),
+            regions=_gathered(regions, file.region_rows[pairs]),
+            boxes=file.boxes[pairs],
+            pairs=file.pairs[pairs],
+        )
+
+    def _texts(self, classes: np.ndarray, named: np.ndarray) -> np.ndarray:
+        counts = named.sum(1, keepdims=True).clip(1)
+        predicates = (named.astype(np.float32) @ self._predicates) / counts
+        texts = np.empty((len(classes), 3, self._objects.shape[1]), np.float32)
+        texts[:, :2], texts[:, 2] = self._objects[classes], predicates
+        return texts
+
+
+class PriorsReader:
+    """Reads the priors of the frames of several data sets: what the engine hands to the mapper.
+
+    Args:
+        folders: of each data set. A video is in one of them only.
+
+    Raises:
+        ValueError: a video is in several of them.
+    """
+
+    def __init__(self, folders: Sequence[PriorsFolder]):
+        self._folders = list(folders)
+        self._folder_of = {video: f for f in self._folders for video in f.videos}
+        if len(self._folder_of) < sum(len(folder.videos) for folder in self._folders):
+            paths = ", ".join(folder.path for folder in self._folders)
+            raise ValueError(f"the same video has priors in several of these folders: {paths}")
+
+    @classmethod
+    def of(cls, cfg: CfgNode, dataset_names: Sequence[str]) -> "PriorsReader":
+        """The config's for these data sets. Raises CacheError as :class:`PriorsFolder`."""
+        folders = []
+        for name in dataset_names:
+            path = priors_folder(cfg, name)
+            if not finished_videos(path):
+                split = "train" if name in cfg.DATASETS.TRAIN else "test"
+                raise CacheError(f"{path}: there are no priors of {name}; {commands(split)}")
+            folders.append(PriorsFolder(path, feature_settings(cfg, name)))
+        return cls(folders)
+
+    def __call__(self, record: Mapping) -> FramePriors:
+        """The priors of one frame. Raises CacheError if nothing is stored of it."""
+        self.check([record["video_id"]])
+        return self._folder_of[record["video_id"]].read(record)
+
+    def check(self, video_ids: Iterable[str]) -> None:
+        """Raises CacheError, with their number, if any of the videos has no priors."""
+        missing = [video for video in video_ids if video not in self._folder_of]
+        if missing:
+            paths = ", ".join(folder.path for folder in self._folders)
+            raise CacheError(
+                f"{paths}: {len(missing):,} videos have no priors, such as {missing[0]}; {commands()}"
+            )
+
+
+def _text_mask(named: np.ndarray) -> np.ndarray:
+    mask = np.ones((len(named), 3), bool)
+    mask[:, 2] = named.any(1)
+    return mask
+
+
+def _gathered(regions: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """(x, 3, c) float32 of (R, c) by (x, 3) rows; zeros where the row is -1."""
+    padded = np.zeros((len(regions) + 1, regions.shape[1]), np.float32)
+    padded[:-1] = regions
+    return padded[rows]
