@@ -31,7 +31,8 @@ class FeatureBankEncoder(nn.Module):
     """The feature bank: seven tokens a pair, pair by pair, then self-attention layers as the image encoder's.
 
     The tokens of a pair are text and region of the subject, of the object and of the predicate, then the spatial code.
-    Text that is missing is masked, and so is what a missing box leaves unknown. A frame without any token has the learned null token.
+    Text that is missing is masked, and so is what a missing box leaves unknown. A frame without any token has the
+    learned null token.
     """
 
     @configurable
