@@ -10,44 +10,24 @@ options: KEY VALUE KEY VALUE ... The answers lie in MODEL.VLM.CACHE/<data set>/<
 """
 
 import argparse
-import re
 import sys
+
+from vost_sgg.command_lines import extraction_parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    args = _parser().parse_args(argv)
+    args = extraction_parser(__doc__).parse_args(argv)
     # Only now, so that --help needs no seconds.
-    import yaml
+    from vost_sgg.engine.extraction import launch_extraction
 
-    from vost_sgg.config import get_vost_cfg
-    from vost_sgg.engine.launching import launch_processes, user_errors, with_available_device
-
-    with user_errors(KeyError, ValueError, OSError, AssertionError, yaml.YAMLError):
-        cfg = get_vost_cfg(args.config_file, args.opts)
-        cfg, notice = with_available_device(cfg, args.num_gpus)
-    if notice:
-        print(notice, flush=True)
-    cfg.freeze()
-    launch_processes(run, cfg, args)
+    launch_extraction(run, args)
 
 
 def run(cfg, args: argparse.Namespace) -> None:
     """One process's part of the work."""
-    from vost_sgg.data.loaders import check_datasets, read_datasets
-    from vost_sgg.engine.launching import SETUP_ERRORS, import_parts, setup, user_errors
-    from vost_sgg.vlm.extraction import ExtractionError, shard, videos_of
+    from vost_sgg.engine.extraction import for_each_dataset
 
-    setup(cfg, args)
-    key = f"DATASETS.{args.split.upper()}"
-    names = cfg.DATASETS[args.split.upper()]
-    with user_errors(*SETUP_ERRORS, folder=cfg.OUTPUT_DIR):
-        import_parts(cfg)
-        check_datasets(names, key)
-        datasets = dict(zip(names, read_datasets(names), strict=True))
-    for name, records in datasets.items():
-        videos = shard(videos_of(records), *args.shard)
-        with user_errors(*SETUP_ERRORS, ExtractionError, folder=cfg.OUTPUT_DIR):
-            (check if args.verify else extract)(cfg, name, videos)
+    for_each_dataset(check if args.verify else extract, cfg, args)
 
 
 def extract(cfg, name: str, videos: list) -> None:
@@ -117,42 +97,6 @@ def check(cfg, name: str, videos: list) -> None:
         print(problem)
     print(f"{folder}: {len(problems):,} problems in {frames:,} frames of {len(videos):,} videos")
     sys.exit(1)
-
-
-def _shard(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d+)/(\d+)", text)
-    if not match or not int(match[1]) < int(match[2]):
-        raise argparse.ArgumentTypeError(f"{text!r} is not i/n with i from 0 to n - 1")
-    return int(match[1]), int(match[2])
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--config-file", required=True, metavar="FILE", help="a YAML of configs/")
-    parser.add_argument("--split", required=True, choices=["train", "test"], help="which DATASETS")
-    parser.add_argument(
-        "--num-gpus",
-        type=int,
-        default=1,
-        metavar="N",
-        help="processes on this machine, one a GPU; without a GPU they share the CPU (default: 1)",
-    )
-    parser.add_argument(
-        "--shard",
-        type=_shard,
-        default=(0, 1),
-        metavar="I/N",
-        help="only every N-th video from I (0 to N - 1): one job of N that know nothing of each other",
-    )
-    parser.add_argument(
-        "--verify", action="store_true", help="compare with the data set, ask nothing"
-    )
-    parser.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE", help="config keys")
-    # What detectron2's launch wants to know: several machines are several shards here.
-    parser.set_defaults(num_machines=1, machine_rank=0, dist_url="auto")
-    return parser
 
 
 if __name__ == "__main__":

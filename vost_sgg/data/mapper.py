@@ -1,6 +1,6 @@
 """From records of the data set to what the model is fed: images read, augmented and made tensors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import detectron2.data.transforms as T
@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from detectron2.config import CfgNode, configurable
 from detectron2.data.detection_utils import read_image
+from torchvision.ops import box_convert
 
 from vost_sgg.data.augmentation import build_augmentations, derived_seed, numpy_seeded
 from vost_sgg.data.frames import frame_ground_truth
-from vost_sgg.structures import FrameGroundTruth
+from vost_sgg.structures import FrameGroundTruth, FramePriors
 
 ANNOTATION_FIELDS = ("annotations", "pairs", "attention", "spatial", "contacting")
 
@@ -32,6 +33,7 @@ class ClipMapper:
         augmentations: applied in turn; one draw, and the first frame's output size, hold for the whole clip (as OED).
         image_format: colour order of the images, as ``detectron2.data.detection_utils.read_image``.
         seed: with the epoch and the first frame's id, the seed of the augmentations.
+        read_priors: gives the priors of a record, in which the boxes are numpy; None: frames have none.
     """
 
     @configurable
@@ -42,15 +44,18 @@ class ClipMapper:
         augmentations: Sequence[T.Augmentation],
         image_format: str,
         seed: int,
+        read_priors: Callable[[Mapping], FramePriors] | None = None,
     ):
         self.is_train = is_train
         self.augmentations = T.AugmentationList(augmentations)
         self.image_format = image_format
         self.seed = seed
+        self.read_priors = read_priors
 
     @classmethod
-    def from_config(cls, cfg: CfgNode, *, is_train: bool):
+    def from_config(cls, cfg: CfgNode, *, is_train: bool, read_priors=None):
         return {
+            "read_priors": read_priors,
             "is_train": is_train,
             "augmentations": build_augmentations(cfg, is_train),
             "image_format": cfg.INPUT.FORMAT,
@@ -68,7 +73,8 @@ class ClipMapper:
 
         Returns:
             {"frames": a dict a record, "references": as given}. A frame's dict is its record without the annotation
-            fields, with "image", a uint8 tensor (3, h, w), and "ground_truth", a FrameGroundTruth of numpy arrays.
+            fields, with "image", a uint8 tensor (3, h, w), and "ground_truth", a FrameGroundTruth of numpy arrays; with
+            a reader of priors also "priors", a FramePriors of numpy arrays, whose boxes belong to "image".
 
         Raises:
             FrameError: a file is missing, cannot be decoded, has no pixels, or another size than its record says.
@@ -95,6 +101,14 @@ class ClipMapper:
         frame = {key: value for key, value in record.items() if key not in ANNOTATION_FIELDS}
         frame["image"] = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
         frame["ground_truth"] = ground_truth
+        if self.read_priors is not None:
+            priors = self.read_priors(record)
+            size = record["width"], record["height"]
+            frame["priors"] = (
+                _transform_priors(priors, transforms, size, image.shape[:2])
+                if self.is_train
+                else priors
+            )
         return frame
 
 
@@ -128,3 +142,23 @@ def _transform_ground_truth(
     height, width = image_size
     boxes = transforms.apply_box(ground_truth.boxes).clip(0, (width, height, width, height))
     return replace(ground_truth, boxes=boxes.astype(np.float32), size=(width, height))
+
+
+def _transform_priors(
+    priors: FramePriors,
+    transforms: T.TransformList,
+    original_size: tuple[int, int],
+    image_size: tuple[int, int],
+) -> FramePriors:
+    """Boxes as those of the ground truth. No word has a left or right, and regions stay as they were embedded: there is
+    one embedding of each, of the frame as it is on disk.
+    """
+    height, width = image_size
+    centred = torch.as_tensor(priors.boxes).reshape(-1, 4) * torch.tensor(original_size * 2)
+    corners = box_convert(centred, "cxcywh", "xyxy").numpy()
+    corners = transforms.apply_box(corners).clip(0, (width, height, width, height))
+    moved = box_convert(torch.from_numpy(corners), "xyxy", "cxcywh").numpy()
+    moved /= (width, height, width, height)
+    known = priors.boxes[..., 2:3] > 0  # a box that is not there is still not there
+    boxes = np.where(known, moved.reshape(priors.boxes.shape), 0)
+    return replace(priors, boxes=boxes.astype(np.float32))

@@ -18,13 +18,14 @@ from detectron2.utils.logger import setup_logger
 
 from vost_sgg.data.mapper import FrameError
 from vost_sgg.errors import error_text
+from vost_sgg.vlm import CacheError
 
 # Exit status of a command that its user can put right.
 USER_ERROR = 2
 # What bad input raises while a run is being set up.
 SETUP_ERRORS = (KeyError, ValueError, OSError, ImportError)
 # What may go wrong in the middle of a training without a bug.
-TRAINING_ERRORS = (FrameError, FloatingPointError)
+TRAINING_ERRORS = (FrameError, FloatingPointError, CacheError)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from vost_sgg.checkpoint import read_meta
 from vost_sgg.config import stage_configs
 from vost_sgg.data.reference_samplers import REFERENCE_SAMPLER
 from vost_sgg.engine.checkpointer import FINAL_NAME
+from vost_sgg.engine.priors import check_priors
 from vost_sgg.engine.random_state import preserved_random_state
 from vost_sgg.engine.run_identity import is_of_model, model_identity
 from vost_sgg.engine.trainer import SGGTrainer
@@ -69,6 +70,7 @@ def check_later_stages(cfg: CfgNode) -> None:
         with preserved_random_state():  # the checks must not change the training
             SGGTrainer.build_optimizer(stage, SGGTrainer.build_model(stage))
         REFERENCE_SAMPLER.build(stage)
+        check_priors(stage, [*stage.DATASETS.TRAIN, *stage.DATASETS.TEST])
         check_registered(EVALUATOR, stage.MODEL.EVALUATOR.NAME, "MODEL.EVALUATOR.NAME")
 
 

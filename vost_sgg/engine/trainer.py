@@ -31,6 +31,7 @@ from vost_sgg.engine.checkpointer import SGGCheckpointer
 from vost_sgg.engine.class_embeddings import fill_class_embeddings
 from vost_sgg.engine.hooks import EpochCheckpointer
 from vost_sgg.engine.optimizer import build_optimizer, max_gradient_norm, schedule_in_iterations
+from vost_sgg.engine.priors import build_mapper, check_priors, check_videos
 from vost_sgg.engine.random_state import preserved_random_state, set_random_state
 from vost_sgg.engine.run_identity import check_resumable, model_identity, run_identity
 from vost_sgg.evaluation import EVALUATOR, FrequencyBaseline
@@ -62,6 +63,7 @@ class SGGTrainer(DefaultTrainer):
         cfg = self.auto_scale_workers(cfg, comm.get_world_size())
         # First of all: a misspelt name must not be found at the end of the first epoch.
         self._evaluators = self.build_evaluators(cfg)
+        check_priors(cfg, cfg.DATASETS.TEST)
         model = self.build_model(cfg)
         optimizer = self.build_optimizer(cfg, model)
         data_loader = self.build_train_loader(cfg)
@@ -173,11 +175,17 @@ class SGGTrainer(DefaultTrainer):
 
     @classmethod
     def build_train_loader(cls, cfg: CfgNode) -> DataLoader:
-        return build_train_loader(cfg)
+        mapper = build_mapper(cfg, cfg.DATASETS.TRAIN, is_train=True)
+        loader = build_train_loader(cfg, mapper=mapper)
+        check_videos(mapper, loader.dataset.index)
+        return loader
 
     @classmethod
     def build_test_loader(cls, cfg: CfgNode, dataset_name: str) -> DataLoader:
-        return build_test_loader(cfg, dataset_name)
+        mapper = build_mapper(cfg, [dataset_name], is_train=False)
+        loader = build_test_loader(cfg, dataset_name, mapper=mapper)
+        check_videos(mapper, loader.dataset.index)
+        return loader
 
     @classmethod
     def build_evaluators(cls, cfg: CfgNode) -> list[DatasetEvaluator]:
@@ -212,9 +220,11 @@ def load_for_evaluation(cfg: CfgNode, *, resume: bool = False) -> nn.Module:
         resume: prefer the last checkpoint, where there is one.
 
     Raises:
-        ValueError, FileNotFoundError: there are no such weights, or they are not all of this model's.
+        ValueError, FileNotFoundError: there are no such weights, or they are not all of this model's; or there are no
+            priors, and the model reads them.
     """
     model = SGGTrainer.build_model(cfg)
+    check_priors(cfg, cfg.DATASETS.TEST)
     if not has_parameters(cfg):
         model.load()
         return model

@@ -141,8 +141,8 @@ def _with_weights(name: str, weights: str) -> nn.Module:
     ) as error:  # the hub's, torch's, safetensors' and open_clip's have no common kind
         reason = " ".join(str(error).split())[:300]
         raise ValueError(
-            f"MODEL.PRIORS.CLIP.WEIGHTS {weights}: these weights cannot be had for {name} ({reason}); without a network "
-            "download them elsewhere and name the file (docs/priors.md)"
+            f"MODEL.PRIORS.CLIP.WEIGHTS {weights}: these weights cannot be had for {name} ({reason}); without a "
+            "network download them elsewhere and name the file (docs/priors.md)"
         ) from error
 
 

@@ -6,21 +6,24 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from detectron2.config import CfgNode
+from detectron2.data import MetadataCatalog
 from detectron2.utils.file_io import PathManager
 
-from vost_sgg.priors.clip import RANDOM, ClipEncoder
+from vost_sgg.priors.clip import RANDOM, ClipEncoder, build_clip
 from vost_sgg.priors.files import (
+    ANOTHER_FOLDER,
     VideoFeatures,
     answers_digest,
     feature_settings,
     features_path,
+    priors_folder,
     write_texts,
 )
 from vost_sgg.priors.pairs import FramePairs, frame_pairs
 from vost_sgg.priors.region_prompt import RegionPrompt
-from vost_sgg.vlm.cache import AnswerCache, FrameAnswers
+from vost_sgg.vlm.cache import AnswerCache, FrameAnswers, cache_folder
 from vost_sgg.vlm.extraction import ExtractionError, image_or_reason
-from vost_sgg.vlm.manifest import read_manifest
+from vost_sgg.vlm.manifest import claim_folder, read_manifest
 from vost_sgg.vlm.words import Vocabulary, prompt_word
 
 
@@ -55,6 +58,31 @@ def embed_vocabulary(cfg: CfgNode, clip: ClipEncoder, vocabulary: Vocabulary, fo
         texts = [text.replace("{}", prompt_word(word)) for word in words]
         tables.append(clip.texts(texts).numpy())
     write_texts(folder, *tables)
+
+
+def build_extractor(cfg: CfgNode, dataset_name: str) -> "FeatureExtractor":
+    """The config's, for one data set: its folder claimed, the vocabulary embedded.
+
+    Raises:
+        CacheError: there are no answers, or the folder holds features of another setting.
+        ValueError: as :func:`build_clip`, :func:`region_prompt` and :func:`embed_vocabulary`.
+    """
+    prompt = region_prompt(cfg)
+    answers = AnswerCache(cache_folder(cfg, dataset_name))
+    clip = build_clip(cfg)
+    folder = priors_folder(cfg, dataset_name)
+    vocabulary = Vocabulary.of(MetadataCatalog.get(dataset_name))
+    claim_folder(folder, make_manifest(cfg, dataset_name, clip, answers), ANOTHER_FOLDER)
+    embed_vocabulary(cfg, clip, vocabulary, folder)
+    return FeatureExtractor(
+        clip=clip,
+        prompt=prompt,
+        answers=answers,
+        folder=folder,
+        task=cfg.MODEL.TASK,
+        vocabulary=vocabulary,
+        frames_per_batch=cfg.MODEL.PRIORS.FRAMES_PER_BATCH,
+    )
 
 
 @dataclass(kw_only=True)

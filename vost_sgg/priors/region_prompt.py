@@ -18,8 +18,8 @@ class RegionPrompt:
     """Draws regions of one image.
 
     Args:
-        mode: "overlay" (the frame stays whole, a translucent colour covers what is outside the box: the paper, Sec. 4.1),
-            "blur" (what is outside is blurred) or "crop" (what is outside is cut off).
+        mode: "overlay" (the frame stays whole, a translucent colour covers what is outside; Sec. 4.1), "blur"
+            (what is outside is blurred) or "crop" (what is outside is cut off).
         colour: RGB of the overlay; hot pink (as SSG).
         alpha: opacity of the overlay, 0 to 255 (as SSG).
 

@@ -172,7 +172,7 @@ def _line(
 
 
 def image_or_reason(record: Mapping) -> np.ndarray | str:
-    """The frame in RGB, or the text of the error, without the folder in it, if it cannot be read; the error is logged."""
+    """The frame in RGB, or, if it cannot be read, why; that is logged too."""
     try:
         return read_frame(record, "RGB")
     except FrameError as error:

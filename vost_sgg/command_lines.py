@@ -1,0 +1,41 @@
+"""What the command lines of several tools have in common. Importing it is quick."""
+
+import argparse
+import re
+
+
+def extraction_parser(description: str) -> argparse.ArgumentParser:
+    """The options of a tool that extracts something from every video of a split, or checks what is there."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config-file", required=True, metavar="FILE", help="a YAML of configs/")
+    parser.add_argument("--split", required=True, choices=["train", "test"], help="which DATASETS")
+    parser.add_argument(
+        "--num-gpus",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes on this machine, one a GPU; without a GPU they share the CPU (default: 1)",
+    )
+    parser.add_argument(
+        "--shard",
+        type=_shard,
+        default=(0, 1),
+        metavar="I/N",
+        help="only every N-th video from I (0 to N - 1): one job of N that know nothing of each other",
+    )
+    parser.add_argument(
+        "--verify", action="store_true", help="compare with the data set, extract nothing"
+    )
+    parser.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE", help="config keys")
+    # What detectron2's launch wants to know: several machines are several shards here.
+    parser.set_defaults(num_machines=1, machine_rank=0, dist_url="auto")
+    return parser
+
+
+def _shard(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not match or not int(match[1]) < int(match[2]):
+        raise argparse.ArgumentTypeError(f"{text!r} is not i/n with i from 0 to n - 1")
+    return int(match[1]), int(match[2])
