@@ -151,8 +151,7 @@ class OneStageSGG(FrameModel):
             target_rows += [first + target for target in clip["references"]]
             references += [[first + r for r in rows] for rows in clip["references"].values()]
         targets = PairTargets.stack([frame["ground_truth"] for frame in frames], self.device)
-        priors = self._stack_priors([frame.get("priors") for frame in frames])
-        queries = self._initial_queries(targets, priors, len(frames))
+        queries, priors = self._queries(targets, [frame.get("priors") for frame in frames])
         state = self.spatial_phase(*self.preprocess(frames), queries, priors)
         if self.temporal_aggregator is None:
             outputs = self.spatial_outputs(
@@ -172,8 +171,7 @@ class OneStageSGG(FrameModel):
         frames, targets = clip["frames"], list(clip["references"])
         given = [frame["ground_truth"] for frame in frames if "ground_truth" in frame]
         known = PairTargets.stack(given, self.device) if len(given) == len(frames) else None
-        priors = self._stack_priors([frame.get("priors") for frame in frames])
-        queries = self._initial_queries(known, priors, len(frames))
+        queries, priors = self._queries(known, [frame.get("priors") for frame in frames])
         states, outputs, order = [], [], []
         for batch in batches_of_equal_size(frames, self.frames_per_batch):
             images = self.preprocess([frames[t] for t in batch])
@@ -282,22 +280,20 @@ class OneStageSGG(FrameModel):
 
     def _spatial(self, images, padding_mask, frames, priors=None) -> tuple[FrameState, PairQueries]:
         targets = None if frames is None else PairTargets.stack(frames, self.device)
-        batch = self._stack_priors([None] * len(images) if priors is None else priors)
-        queries = self._initial_queries(targets, batch, len(images))
+        priors = [None] * len(images) if priors is None else priors
+        queries, batch = self._queries(targets, priors)
         return self.spatial_phase(images, padding_mask, queries, batch), queries
 
-    def _stack_priors(self, priors: Sequence[FramePriors | None]) -> PriorBatch | None:
-        """None where no part of the model reads priors."""
-        if self.multimodal_encoder is None and not _part_reads_priors(self.query_initializer):
-            return None
-        return PriorBatch.stack(priors, self.prior_dim, self.device)
-
-    def _initial_queries(
-        self, targets: PairTargets | None, priors: PriorBatch | None, batch_size: int
-    ) -> PairQueries:
-        if _part_reads_priors(self.query_initializer):
-            return self.query_initializer(targets, batch_size, priors)
-        return self.query_initializer(targets, batch_size)
+    def _queries(
+        self, targets: PairTargets | None, priors: Sequence[FramePriors | None]
+    ) -> tuple[PairQueries, PriorBatch | None]:
+        """The pair slots of the frames, and the priors where a part of the model reads them."""
+        by_queries = _part_reads_priors(self.query_initializer)
+        batch = None
+        if by_queries or self.multimodal_encoder is not None:
+            batch = PriorBatch.stack(priors, self.prior_dim, self.device)
+        read = (batch,) if by_queries else ()
+        return self.query_initializer(targets, len(priors), *read), batch
 
 
 def reads_priors(cfg: CfgNode) -> bool:
