@@ -65,22 +65,23 @@ def _add_model(cfg: CfgNode) -> None:
     m.PRIORS = CfgNode()
     # Width of CLIP's embeddings of text and of regions; 512 for ViT-B/32.
     m.PRIORS.DIM = 512
-    # Where the features of tools/extract_clip.py lie: <CACHE>/<data set>/<VLM's tag>/<task>/<CLIP>-<region mode>-<resize>/.
+    # Where the features of tools/extract_clip.py lie:
+    # <CACHE>/<data set>/<VLM's tag>/<task>/<CLIP>-<region mode>-<resize>/.
     m.PRIORS.CACHE = "./output/priors"
     # Frames of one video whose regions pass CLIP in one forward.
     m.PRIORS.FRAMES_PER_BATCH = 16
     m.PRIORS.CLIP = CfgNode()
-    # A model of open_clip (the weights of OpenAI need the "quickgelu" one), or tiny: a model without any meaning for the
-    # sample data set, whose weights are random.
+    # A model of open_clip (the weights of OpenAI need the "quickgelu" one), or tiny: a model without any meaning for
+    # the sample data set, whose weights are random.
     m.PRIORS.CLIP.NAME = "ViT-B-32-quickgelu"
     # A file, a tag of open_clip (downloaded), or random.
     m.PRIORS.CLIP.WEIGHTS = "openai"
     # squash (the whole picture into CLIP's square) | shortest (CLIP's standard, which cuts off what is not in the
     # centre: 44 % of the width of 480 x 270 pixels).
     m.PRIORS.CLIP.RESIZE = "squash"
-    # The text that stands for a class, {} for its name; such as "a photo of a {}".
-    m.PRIORS.CLIP.OBJECT_TEXT = "{}"
-    m.PRIORS.CLIP.PREDICATE_TEXT = "{}"
+    # The text that stands for a class, {} for its name, such as "a photo of a {}"; "": the name alone.
+    m.PRIORS.CLIP.OBJECT_TEXT = ""
+    m.PRIORS.CLIP.PREDICATE_TEXT = ""
     # How CLIP is shown a region: overlay (the frame, covered outside of the box by a translucent colour; Sec. 4.1, as
     # SSG) | crop | blur. Colour of the overlay in RGB, and its opacity in 0 to 255.
     m.PRIORS.REGION = CfgNode()
@@ -111,6 +112,9 @@ def _add_model(cfg: CfgNode) -> None:
     # The image encoder's layers, with their weights, in place of its own; the two keys above are then not read. It fits
     # the paper's count of PredCLS.
     m.MULTIMODAL_ENCODER.SHARE_IMAGE_ENCODER = False
+    # How its own layers start: xavier | image_encoder (as copies of the image encoder's pre-trained layers, when a
+    # training begins from MODEL.WEIGHTS; of the same number and width then).
+    m.MULTIMODAL_ENCODER.INIT = "xavier"
     # The tokens of a pair (Eq. 9): text (3), visual (3), spatial (1).
     m.MULTIMODAL_ENCODER.MODALITIES = ("text", "visual", "spatial")
 

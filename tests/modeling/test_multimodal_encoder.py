@@ -165,5 +165,29 @@ def test_wrong_modalities_are_one_clear_error(modalities):
 
 def test_sharing_needs_an_image_encoder_with_layers():
     cfg = get_vost_cfg("configs/sample/vost_predcls.yaml")
-    with pytest.raises(ValueError, match="SHARE_IMAGE_ENCODER needs .* Identity has none"):
+    with pytest.raises(ValueError, match="SHARE_IMAGE_ENCODER .* need .* Identity has none"):
         FeatureBankEncoder(cfg, image_encoder=nn.Identity(), query_initializer=nn.Identity())
+
+
+def test_own_layers_start_as_the_image_encoders_loaded_ones_until_they_are_trained(rng):
+    opts = ["MODEL.PRIORS.DIM", 16, "MODEL.MULTIMODAL_ENCODER.INIT", "image_encoder"]
+    opts += ["MODEL.MULTIMODAL_ENCODER.DIM_FEEDFORWARD", 128]
+    model = build_model(get_vost_cfg("configs/sample/vost_sgdet.yaml", opts))
+    own, image = model.multimodal_encoder.layers, model.image_encoder.layers
+    assert not torch.equal(own[1].ffn.linear1.weight, image[1].ffn.linear1.weight)
+    pretrained = {f"image_encoder.layers.{n}": v + 1 for n, v in image.state_dict().items()}
+    model.load_state_dict(pretrained, strict=False)
+    for name, value in own.state_dict().items():
+        assert torch.equal(value, pretrained[f"image_encoder.layers.{name}"]), name
+    model.multimodal_encoder.train()(batch(random_priors(rng, 2)))  # a training step
+    with torch.no_grad():
+        own[1].ffn.linear1.weight.mul_(2)
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    model.load_state_dict(state)
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+
+
+def test_layers_of_another_size_cannot_be_copied():
+    opts = ["MODEL.MULTIMODAL_ENCODER.INIT", "image_encoder"]
+    with pytest.raises(ValueError, match="layers are of another number or width: set NUM_LAYERS"):
+        build_model(get_vost_cfg("configs/sample/vost_sgdet.yaml", opts))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from detectron2.config import configurable
+from detectron2.config import CfgNode, configurable
 from torch import Tensor, nn
 
 from vost_sgg.modeling.layers.position_encoding import sine_sequence
@@ -48,6 +48,7 @@ class FeatureBankEncoder(nn.Module):
         dropout: float,
         text_projection: nn.Module | None = None,
         shared_layers: nn.ModuleList | None = None,
+        initial_layers: nn.ModuleList | None = None,
     ):
         """
         Args:
@@ -55,9 +56,11 @@ class FeatureBankEncoder(nn.Module):
             modalities: which tokens a pair has: ``text``, ``visual``, ``spatial``.
             text_projection: (..., c) -> (..., d), a module of another part of the model; None: one of its own.
             shared_layers: :class:`EncoderLayer` of another part, in place of ``num_layers`` of its own.
+            initial_layers: those of another part that its own start as copies of: whenever weights are loaded into the
+                model, until the first training step.
 
         Raises:
-            ValueError: ``modalities`` is empty or names another one.
+            ValueError: ``modalities`` is empty or names another one, or ``initial_layers`` are of another size.
         """
         super().__init__()
         if not modalities or not set(modalities) <= set(MODALITIES):
@@ -67,7 +70,7 @@ class FeatureBankEncoder(nn.Module):
             )
         self.modalities = frozenset(modalities)
         # What another part owns is kept out of this one's parameters and state.
-        self._shared = {"text": text_projection, "layers": shared_layers}
+        self._shared = {"text": text_projection, "layers": shared_layers, "initial": initial_layers}
         if "text" in modalities and text_projection is None:
             self.text_projection = nn.Linear(prior_dim, d_model)
         if "visual" in modalities:
@@ -81,6 +84,11 @@ class FeatureBankEncoder(nn.Module):
             )
         init_xavier(self)
         self.null_token = nn.Parameter(torch.randn(d_model))
+        if initial_layers is not None:
+            _check_same_size(self.layers, initial_layers)
+            # Goes with the weights, so that a trained part is not started anew where it is loaded.
+            self.register_buffer("trained", torch.tensor(False))
+            self.register_load_state_dict_post_hook(_start_from_image_encoder)
 
     @classmethod
     def from_config(cls, cfg, image_encoder: nn.Module, query_initializer: nn.Module):
@@ -92,11 +100,13 @@ class FeatureBankEncoder(nn.Module):
             "num_layers": m.NUM_LAYERS,
             "dim_feedforward": m.DIM_FEEDFORWARD,
             "text_projection": getattr(query_initializer, "text_projection", None),
-            "shared_layers": _layers_of(image_encoder) if m.SHARE_IMAGE_ENCODER else None,
+            **_layers_from(image_encoder, m),
         }
 
     def forward(self, priors: PriorBatch) -> Memory:
         """As the contract of :data:`MULTIMODAL_ENCODER`."""
+        if self.training and self._shared["initial"] is not None:
+            self.trained.fill_(True)
         x, present = self.feature_bank(priors)
         # The null token stands in the first place, whatever the padding behind it.
         first = torch.arange(x.shape[1], device=x.device) == 0
@@ -131,11 +141,33 @@ def build_multimodal_encoder(cfg, **parts: nn.Module) -> nn.Module | None:
     return MULTIMODAL_ENCODER.build(cfg, **parts) if cfg.MODEL.MULTIMODAL_ENCODER.NAME else None
 
 
-def _layers_of(image_encoder: nn.Module) -> nn.ModuleList:
+def _layers_from(image_encoder: nn.Module, keys: CfgNode) -> dict[str, nn.ModuleList]:
+    """The layers of the image encoder under the name of the argument that ``MODEL.MULTIMODAL_ENCODER`` makes them."""
+    if keys.INIT not in ("xavier", "image_encoder"):
+        raise ValueError(
+            f"MODEL.MULTIMODAL_ENCODER.INIT is {keys.INIT!r}; choose xavier or image_encoder"
+        )
+    if not keys.SHARE_IMAGE_ENCODER and keys.INIT == "xavier":
+        return {}
     layers = getattr(image_encoder, "layers", None)
     if layers is None:
         raise ValueError(
-            f"MODEL.MULTIMODAL_ENCODER.SHARE_IMAGE_ENCODER needs an image encoder with layers, and "
-            f"{type(image_encoder).__name__} has none: set it to False"
+            "MODEL.MULTIMODAL_ENCODER.SHARE_IMAGE_ENCODER and INIT image_encoder need an image encoder with layers, "
+            f"and {type(image_encoder).__name__} has none: set them to False and xavier"
         )
-    return layers
+    return {"shared_layers" if keys.SHARE_IMAGE_ENCODER else "initial_layers": layers}
+
+
+def _check_same_size(own: nn.ModuleList, initial: nn.ModuleList) -> None:
+    shapes = [{n: v.shape for n, v in part.state_dict().items()} for part in (own, initial)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(
+            "MODEL.MULTIMODAL_ENCODER.INIT is image_encoder, whose layers are of another number or width: set "
+            "NUM_LAYERS and DIM_FEEDFORWARD of MODEL.MULTIMODAL_ENCODER as the image encoder has them, or INIT xavier"
+        )
+
+
+def _start_from_image_encoder(encoder: FeatureBankEncoder, _incompatible_keys) -> None:
+    """Runs when a state dict was loaded; the image encoder is loaded before, as its model names it first."""
+    if not encoder.trained:
+        encoder.layers.load_state_dict(encoder._shared["initial"].state_dict())
