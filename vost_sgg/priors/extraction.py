@@ -52,7 +52,7 @@ def embed_vocabulary(cfg: CfgNode, clip: ClipEncoder, vocabulary: Vocabulary, fo
     tables = []
     names = vocabulary.attention + vocabulary.spatial + vocabulary.contacting
     for kind, words in (("OBJECT", vocabulary.objects), ("PREDICATE", names)):
-        text = cfg.MODEL.PRIORS.CLIP[f"{kind}_TEXT"]
+        text = cfg.MODEL.PRIORS.CLIP[f"{kind}_TEXT"] or "{}"
         if text.count("{}") != 1:
             raise ValueError(f"MODEL.PRIORS.CLIP.{kind}_TEXT is {text!r}; it has one {{}} in it")
         texts = [text.replace("{}", prompt_word(word)) for word in words]

@@ -86,7 +86,9 @@ class VideoFeatures:
             skipped: image ids of the frames without regions, with the reason.
         """
         tensors = {f.name: np.ascontiguousarray(getattr(self, f.name)) for f in fields(self)}
-        write_whole(path, save(tensors, {"answers": answers, "skipped": json.dumps(dict(skipped))}))
+        # One entry: safetensors writes several in any order, and the same features are to be the same bytes.
+        about = json.dumps({"answers": answers, "skipped": dict(skipped)})
+        write_whole(path, save(tensors, {"about": about}))
 
 
 class VideoFile:
@@ -108,8 +110,8 @@ class VideoFile:
             self._file = safe_open(PathManager.get_local_path(path), framework="np")
             names = [f.name for f in fields(VideoFeatures) if f.name != "regions"]
             self.arrays = {name: self._file.get_tensor(name) for name in names}
-            metadata = self._file.metadata()
-            self.answers, self.skipped = metadata["answers"], json.loads(metadata["skipped"])
+            about = json.loads(self._file.metadata()["about"])
+            self.answers, self.skipped = about["answers"], about["skipped"]
             self._regions = self._file.get_slice("regions")
             self.width = self._regions.get_shape()[1]
         except (SafetensorError, KeyError, ValueError, TypeError) as error:

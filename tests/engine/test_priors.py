@@ -1,0 +1,79 @@
+"""The engine hands priors to the models that read them, and says at once when there are none."""
+
+import numpy as np
+import pytest
+
+from tests.priors.prior_cfg import VIDEOS, answer_to, write_answers
+from tests.tiny import register, tiny_cfg, tiny_records
+from vost_sgg.config import get_vost_cfg
+from vost_sgg.engine import SGGTrainer, trainer
+from vost_sgg.engine.priors import build_mapper
+from vost_sgg.engine.stages import check_later_stages
+from vost_sgg.priors import priors_folder
+from vost_sgg.priors.extraction import build_extractor
+from vost_sgg.vlm import CacheError
+from vost_sgg.vlm.extraction import videos_of
+
+CONFIG = "configs/sample/vost_predcls.yaml"
+
+
+@pytest.fixture
+def records(tmp_path):
+    records = tiny_records(tmp_path / "frames", VIDEOS, size=(64, 48))
+    register("tiny_train", records)
+    register("tiny_test", records)
+    return records
+
+
+@pytest.fixture
+def cfg(tmp_path):
+    opts = [
+        *("MODEL.VLM.TAG", "simulated", "MODEL.VLM.CACHE", str(tmp_path / "vlm")),
+        *("MODEL.PRIORS.CACHE", str(tmp_path / "priors"), "OUTPUT_DIR", str(tmp_path / "output")),
+        *("DATASETS.TRAIN", "('tiny_train',)", "DATASETS.TEST", "('tiny_test',)"),
+        *("DATALOADER.NUM_WORKERS", "0", "INPUT.RANDOM_FLIP", "none", "SOLVER.IMS_PER_BATCH", "4"),
+    ]
+    return get_vost_cfg(CONFIG, opts)
+
+
+def extract(cfg, records, name):
+    write_answers(cfg, records, name)
+    extractor = build_extractor(cfg, name)
+    for frames in videos_of(records):
+        extractor.run(frames, done=lambda n: None)
+
+
+def test_loaders_give_every_frame_its_priors(cfg, records):
+    extract(cfg, records, "tiny_train")
+    extract(cfg, records, "tiny_test")
+    training = next(iter(SGGTrainer.build_train_loader(cfg)))
+    testing = [clips[0] for clips in SGGTrainer.build_test_loader(cfg, "tiny_test")]
+    frames = [frame for clip in (*training, *testing) for frame in clip["frames"]]
+    assert {frame["image_id"] for frame in frames} == {r["image_id"] for r in records}
+    for frame in frames:
+        named = [bool(answer.relations) for _, answer in answer_to("predcls", frame["frame_index"])]
+        assert frame["priors"].text_mask[:, 2].tolist() == named
+        assert np.array_equal(frame["priors"].pairs, frame["ground_truth"].pairs)
+
+
+def test_a_model_that_reads_none_needs_none(tmp_path, records):
+    mapper = build_mapper(tiny_cfg(tmp_path), ["tiny_train"], is_train=True)
+    assert mapper.read_priors is None
+
+
+def test_missing_priors_are_said_before_anything_is_trained(cfg, records):
+    both = "tools/extract_vlm.py.*--split {}.*tools/extract_clip.py"
+    with pytest.raises(CacheError, match="tiny_test.*" + both.format("test")):
+        trainer.load_for_evaluation(cfg)
+    extract(cfg, records, "tiny_test")
+    with pytest.raises(CacheError, match="tiny_train.*" + both.format("train")):
+        check_later_stages(cfg)
+    with pytest.raises(CacheError, match="tiny_train.*" + both.format("train")):
+        SGGTrainer(cfg)
+
+
+def test_a_video_without_priors_is_said_when_the_loader_is_built(cfg, records):
+    extract(cfg, records[:5], "tiny_train")
+    with pytest.raises(CacheError, match="2 videos have no priors, such as B.mp4"):
+        SGGTrainer.build_train_loader(cfg)
+    assert "tiny-overlay-squash" in priors_folder(cfg, "tiny_train")

@@ -1,0 +1,66 @@
+"""An extraction that kills its own process at a named point, for test_extraction.py (run in a process of its own)."""
+
+import os
+import signal
+from pathlib import Path
+
+import torch
+
+from tests.priors.prior_cfg import prior_cfg, prior_opts, registered_records, write_answers
+from tools import extract_clip
+from vost_sgg.priors import files
+from vost_sgg.priors.clip import ClipEncoder
+from vost_sgg.priors.verification import FeatureReport
+
+CONFIG = "configs/Base-SGG.yaml"
+ROOT = Path(__file__).parents[2]
+
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def nth(number, action, otherwise):
+    """A function that does ``action`` the ``number``-th time that it is called, and ``otherwise`` else."""
+    calls = []
+
+    def function(*args, **kwargs):
+        calls.append(None)
+        return (action if len(calls) == number else otherwise)(*args, **kwargs)
+
+    return function
+
+
+def replaced(*args):
+    os.rename(*args)
+    die()
+
+
+def patch(point: str) -> None:
+    if point == "in the middle of a video":
+        ClipEncoder.pictures = nth(2, die, ClipEncoder.pictures)
+    elif point == "before the vocabulary is stored":
+        files.os.replace = nth(1, die, os.replace)
+    elif point == "before a video's file is renamed":
+        files.os.replace = nth(3, die, os.replace)
+    elif point == "after a video's file is renamed":
+        files.os.replace = nth(2, replaced, os.replace)
+    elif point == "before the manifest is there":
+        os.link = die
+    elif point == "before the report":
+        FeatureReport.write = die
+    elif point != "nowhere":
+        raise ValueError(point)
+
+
+def prepare(data: Path, folder: Path) -> None:
+    write_answers(prior_cfg(folder), registered_records(data))
+
+
+def extract(data: Path, folder: Path, point: str, flags: tuple = ()) -> None:
+    """The command as its user types it, over the ten frames of prior_cfg.VIDEOS; ``folder`` has the answers."""
+    torch.set_num_threads(1)
+    os.chdir(ROOT)
+    registered_records(data)
+    patch(point)
+    extract_clip.main(["--config-file", CONFIG, "--split", "test", *flags, *prior_opts(folder)])

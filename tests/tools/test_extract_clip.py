@@ -1,0 +1,63 @@
+"""From answers to features to a trained model, as a user types it."""
+
+from pathlib import Path
+
+import pytest
+
+from tools import extract_clip, extract_vlm, train_net
+from vost_sgg.config import get_vost_cfg
+from vost_sgg.data.sample import ensure_sample
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def datasets(tmp_path_factory):
+    """A $DETECTRON2_DATASETS with the mini sample in it."""
+    folder = tmp_path_factory.mktemp("datasets")
+    ensure_sample(str(folder / "ag_sample_mini"), 24)
+    return folder
+
+
+@pytest.fixture
+def mini(datasets, tmp_path, monkeypatch):
+    """Config keys: the mini sample, everything written under the test's own folder."""
+    monkeypatch.setenv("DETECTRON2_DATASETS", str(datasets))
+    monkeypatch.chdir(ROOT)
+    return [
+        *("DATASETS.TRAIN", "('ag_sample_mini_train',)"),
+        *("DATASETS.TEST", "('ag_sample_mini_test',)", "MODEL.VLM.CACHE", str(tmp_path / "vlm")),
+        *("MODEL.PRIORS.CACHE", str(tmp_path / "priors"), "OUTPUT_DIR", str(tmp_path / "output")),
+    ]
+
+
+@pytest.mark.parametrize("task", ["predcls", "sgcls", "sgdet"])
+def test_extract_and_verify(mini, tmp_path, capfd, task):
+    config = ["--config-file", f"configs/sample/vost_{task}.yaml", "--split", "test"]
+    extract_vlm.main([*config, *mini])
+    extract_clip.main([*config, *mini])
+    output, progress = capfd.readouterr()
+    folder = tmp_path / f"priors/ag_sample_mini_test/simulated/{task}/tiny-overlay-squash"
+    assert f"features: {folder}" in output and "CLIP has random weights" in output
+    assert "4 of 4 videos are complete" in output and "CLIP tiny: 100%" in progress
+    extract_clip.main([*config, "--verify", *mini])
+    assert "4 videos, nothing wrong" in capfd.readouterr().out
+
+
+def test_a_model_is_trained_on_them(mini, tmp_path, capfd):
+    config = ["--config-file", "configs/sample/vost_predcls.yaml"]
+    short = ["STAGES.SPATIAL.SOLVER.EPOCHS", "1", "STAGES.TEMPORAL.SOLVER.EPOCHS", "0"]
+    with pytest.raises(SystemExit) as stop:
+        train_net.main([*config, *mini, *short])
+    error = capfd.readouterr().err.strip().splitlines()[-1]
+    assert stop.value.code == 2 and error.startswith("error: ")
+    assert "tools/extract_vlm.py" in error and "tools/extract_clip.py" in error
+
+    for split in ("train", "test"):
+        for tool in (extract_vlm, extract_clip):
+            tool.main([*config, "--split", split, *mini])
+    train_net.main([*config, *mini, *short])
+    output = capfd.readouterr().out
+    assert "VOST-SGG" in output
+    assert (tmp_path / "output/spatial/model_final.pth").is_file()
+    assert get_vost_cfg(config[1]).MODEL.PRIORS.CLIP.WEIGHTS == "random"
