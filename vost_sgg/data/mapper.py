@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from detectron2.config import CfgNode, configurable
 from detectron2.data.detection_utils import read_image
-from torchvision.ops import box_convert
 
 from vost_sgg.data.augmentation import build_augmentations, derived_seed, numpy_seeded
 from vost_sgg.data.frames import frame_ground_truth
@@ -154,11 +153,12 @@ def _transform_priors(
     one embedding of each, of the frame as it is on disk.
     """
     height, width = image_size
-    centred = torch.as_tensor(priors.boxes).reshape(-1, 4) * torch.tensor(original_size * 2)
-    corners = box_convert(centred, "cxcywh", "xyxy").numpy()
-    corners = transforms.apply_box(corners).clip(0, (width, height, width, height))
-    moved = box_convert(torch.from_numpy(corners), "xyxy", "cxcywh").numpy()
-    moved /= (width, height, width, height)
-    known = priors.boxes[..., 2:3] > 0  # a box that is not there is still not there
-    boxes = np.where(known, moved.reshape(priors.boxes.shape), 0)
+    centre, extent = priors.boxes[..., :2] * original_size, priors.boxes[..., 2:] * original_size
+    corners = np.concatenate([centre - extent / 2, centre + extent / 2], axis=-1)
+    corners = transforms.apply_box(corners.reshape(-1, 4)).clip(0, (width, height, width, height))
+    first, last = np.split(
+        corners.reshape(priors.boxes.shape) / (width, height, width, height), 2, axis=-1
+    )
+    boxes = np.concatenate([(first + last) / 2, last - first], axis=-1)
+    boxes *= priors.boxes[..., 2:3] > 0  # a box that is not there is still not there
     return replace(priors, boxes=boxes.astype(np.float32))
