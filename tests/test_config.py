@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+import vost_sgg.vlm  # noqa: F401  registers the VLM-only rows' model
 from vost_sgg.config import get_vost_cfg, stage_configs
 from vost_sgg.modeling import MATCHER, build_model
 

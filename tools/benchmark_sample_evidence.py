@@ -173,7 +173,7 @@ def main() -> int:
     parser.add_argument(
         "--root", required=True, help="folder of the sample data set; generated if it is not there"
     )
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
 

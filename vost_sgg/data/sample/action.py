@@ -11,6 +11,7 @@ from vost_sgg.data.sample.room import Prop
 from vost_sgg.data.sample.scripts import AT_HAND, IN_HAND
 
 _TALL = frozenset({"broom", "vacuum"})  # stands on the floor while it is held
+_HANDLED = frozenset({"door", "doorknob", "refrigerator", "closet/cabinet"})
 _BIG = 0.23  # an object wider than this (in body heights) is held with both hands
 
 
@@ -116,12 +117,21 @@ def _write(layout: Layout, prop: Prop, figure: Figure, frame: int) -> Placement:
     )
 
 
+def is_gripped(prop: Prop) -> bool:
+    """Whether the hand that touches something with a handle holds it by that, for a whole video."""
+    return prop.role.action == "touch" and prop.name in _HANDLED and prop.habits[0] > 0.55
+
+
 def _touch_point(layout: Layout, prop: Prop, figure: Figure) -> np.ndarray:
+    """Flat on the surface at the height of the shoulder, or low at the edge, where handles are."""
     w, h = prop.size
-    x = prop.place[0] - layout.side * (w / 2 - min(0.15 * figure.height, 0.45 * w))
+    gripped = is_gripped(prop)
+    depth = min((0.05 if gripped else 0.15) * figure.height, 0.45 * w)
+    x = prop.place[0] - layout.side * (w / 2 - depth)
     shoulder = figure.neck[1] + 0.04 * figure.height
+    high, low = (0.24, 0.30) if gripped else (0.02, 0.12)
     y = np.clip(
-        prop.place[1] - 0.15 * h, shoulder + 0.02 * figure.height, shoulder + 0.22 * figure.height
+        prop.place[1] - 0.15 * h, shoulder + high * figure.height, shoulder + low * figure.height
     )
     return np.array([x, float(np.clip(y, prop.place[1] - 0.45 * h, prop.place[1] + 0.4 * h))])
 

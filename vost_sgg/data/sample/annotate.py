@@ -15,7 +15,7 @@ _WRONG_FIRST = 0.06  # share of frames with two persons whose first row is not t
 _JITTER = 0.015  # of annotators and of the detector, in units of the box's sides
 # Share of the detector's boxes that hold the stretched arms. Were they in each, a box that reaches into another would
 # tell a touch without a look at the picture.
-_ARMS_IN_BOX = 0.2
+_ARMS_IN_BOX = 0.1
 _SMALLEST = 6  # pixels
 
 

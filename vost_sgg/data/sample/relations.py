@@ -1,5 +1,6 @@
 """Action Genome's labels, derived from the state of a frame. docs/sample_dataset.md tabulates the evidence."""
 
+from vost_sgg.data.sample.action import is_gripped
 from vost_sgg.data.sample.layout import Layout
 from vost_sgg.data.sample.play import FrameState, Thing, looks_towards
 from vost_sgg.data.sample.scripts import BODY, IN_HAND
@@ -17,7 +18,6 @@ _SECOND_CONTACT = {
     "wear": ("touching", 0.20), "cover": ("touching", 0.30), "touch": ("leaning_on", 0.03), "sit": ("touching", 0.12),
     "lie": ("touching", 0.10),
 }  # fmt: skip
-_GRIPPED = frozenset({"door", "doorknob", "refrigerator", "closet/cabinet"})
 
 
 def attention(state: FrameState, index: int) -> list[str]:
@@ -37,7 +37,7 @@ def contacting(layout: Layout, thing: Thing) -> list[str]:
         return ["not_contacting"]
     if action in ("drink", "eat") and not thing.at_mouth:
         return ["holding"]
-    if action == "touch" and thing.prop.name in _GRIPPED and habit > 0.55:
+    if is_gripped(thing.prop):
         return ["holding"]
     if action == "sit" and layout.recline and thing.prop.name != "floor":
         return ["sitting_on", "leaning_on"]
