@@ -5,9 +5,10 @@ import pytest
 
 from tests.priors.prior_cfg import VIDEOS, answer_to, write_answers
 from tests.tiny import register, tiny_cfg, tiny_records
-from vost_sgg.config import get_vost_cfg
+from vost_sgg.config import get_vost_cfg, stage_configs
 from vost_sgg.engine import SGGTrainer, trainer
 from vost_sgg.engine.priors import build_mapper
+from vost_sgg.engine.run_identity import check_resumable
 from vost_sgg.engine.stages import check_later_stages
 from vost_sgg.priors import priors_folder
 from vost_sgg.priors.extraction import build_extractor
@@ -77,3 +78,17 @@ def test_a_video_without_priors_is_said_when_the_loader_is_built(cfg, records):
     with pytest.raises(CacheError, match="2 videos have no priors, such as B.mp4"):
         SGGTrainer.build_train_loader(cfg)
     assert "tiny-overlay-squash" in priors_folder(cfg, "tiny_train")
+
+
+def test_resuming_on_other_priors_is_warned_of(cfg, records, caplog):
+    cfg = stage_configs(cfg)["SPATIAL"]
+    metas = []
+    for alpha in (128, 9):
+        cfg.merge_from_list(["MODEL.PRIORS.REGION.ALPHA", alpha, "MODEL.VLM.TAG", f"tag{alpha}"])
+        extract(cfg, records, "tiny_train")
+        extract(cfg, records, "tiny_test")
+        metas += [SGGTrainer(cfg).checkpointer.meta for _ in range(2)]
+    for other, warned in ((1, False), (2, True)):
+        caplog.clear()
+        check_resumable(metas[0], metas[other], "model_0000000.pth")
+        assert ("other conditions (priors " in caplog.text) == warned

@@ -1,6 +1,6 @@
 """Hands the priors of frames to the loaders of a model that reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from detectron2.config import CfgNode
@@ -36,3 +36,9 @@ def check_videos(mapper: ClipMapper, index: VideoIndex) -> None:
     if mapper.read_priors is not None:
         first_frames = np.asarray(index.videos)[:, 0].tolist()
         mapper.read_priors.check(index.records[i]["video_id"] for i in first_frames)
+
+
+def priors_identity(mapper: Callable) -> dict:
+    """What a checkpoint says of the priors that it was trained on; {} of a mapper that reads none."""
+    reader = getattr(mapper, "read_priors", None)
+    return {} if reader is None else {"priors": reader.fingerprint}

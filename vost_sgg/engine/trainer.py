@@ -31,7 +31,7 @@ from vost_sgg.engine.checkpointer import SGGCheckpointer
 from vost_sgg.engine.class_embeddings import fill_class_embeddings
 from vost_sgg.engine.hooks import EpochCheckpointer
 from vost_sgg.engine.optimizer import build_optimizer, max_gradient_norm, schedule_in_iterations
-from vost_sgg.engine.priors import build_mapper, check_priors, check_videos
+from vost_sgg.engine.priors import build_mapper, check_priors, check_videos, priors_identity
 from vost_sgg.engine.random_state import preserved_random_state, set_random_state
 from vost_sgg.engine.run_identity import check_resumable, model_identity, run_identity
 from vost_sgg.evaluation import EVALUATOR, FrequencyBaseline
@@ -82,7 +82,10 @@ class SGGTrainer(DefaultTrainer):
         self.checkpointer = SGGCheckpointer(
             model,
             cfg.OUTPUT_DIR,
-            meta=run_identity(cfg, data_loader.dataset.index.fingerprint),
+            meta={
+                **run_identity(cfg, data_loader.dataset.index.fingerprint),
+                **priors_identity(data_loader.dataset.mapper),
+            },
             trainer=weakref.proxy(self),
         )
         self.max_iter = self.cfg.SOLVER.MAX_ITER

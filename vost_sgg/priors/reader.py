@@ -1,5 +1,7 @@
 """Reading the priors of a frame while training and testing: no model is run, and only the frame's rows are read."""
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
@@ -36,6 +38,10 @@ class PriorsFolder:
         path: of the folder.
         settings: what the config says of them (:func:`feature_settings`), compared with the manifest; None: anything.
 
+    Attributes:
+        videos: ids of the complete ones.
+        fingerprint: changes with anything in the manifest.
+
     Raises:
         CacheError: there are none, or they are of another setting.
     """
@@ -48,6 +54,7 @@ class PriorsFolder:
         if settings is not None:
             shared = {key: manifest.get(key) for key in settings}
             check_same(shared, settings, path, ANOTHER_FOLDER)
+        self.fingerprint = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
         self._objects, self._predicates = read_texts(path)
 
     def read(self, record: Mapping) -> FramePriors:
@@ -88,12 +95,17 @@ class PriorsReader:
     Args:
         folders: of each data set. A video is in one of them only.
 
+    Attributes:
+        fingerprint: 16 hexadecimal digits that change with anything in the folders' manifests.
+
     Raises:
         ValueError: a video is in several of them.
     """
 
     def __init__(self, folders: Sequence[PriorsFolder]):
         self._folders = list(folders)
+        prints = "".join(folder.fingerprint for folder in self._folders)
+        self.fingerprint = hashlib.sha256(prints.encode()).hexdigest()[:16]
         self._folder_of = {video: f for f in self._folders for video in f.videos}
         if len(self._folder_of) < sum(len(folder.videos) for folder in self._folders):
             paths = ", ".join(folder.path for folder in self._folders)
