@@ -28,7 +28,9 @@ def check_priors(cfg: CfgNode, dataset_names: Sequence[str]) -> None:
         CacheError: as :func:`build_mapper`.
     """
     if reads_priors(cfg):
-        PriorsReader.of(cfg, dataset_names)
+        # One by one: two data sets may hold the same videos, and no loader reads both.
+        for name in dict.fromkeys(dataset_names):
+            PriorsReader.of(cfg, [name])
 
 
 def check_videos(mapper: ClipMapper, index: VideoIndex) -> None:

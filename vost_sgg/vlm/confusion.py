@@ -6,7 +6,7 @@ docs/vlm.md explains them. A change of any of them is another annotator: count u
 import random
 import zlib
 
-VERSION = 1
+VERSION = 2
 
 # How often a true predicate is named as it is; otherwise one of its confusions is, each as often as the others.
 KEEP = {"attention": 0.70, "spatial": 0.80, "contacting": 0.80}
