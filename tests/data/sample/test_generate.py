@@ -291,3 +291,18 @@ def test_two_commands_at_once_generate_once(tmp_path):
         f"{path} holds the sample data set of {SMALLEST} videos" in out for out, _ in outputs
     )
     assert sum("generating" in error for _, error in outputs) == 1
+
+
+def test_a_process_with_threads_of_opencv_generates_too(tmp_path):
+    """A forked process that inherits OpenCV's thread pool without its threads would hang for ever."""
+    program = (
+        "import sys, cv2, numpy as np\n"
+        "cv2.setNumThreads(4)\n"
+        "cv2.resize(np.zeros((2000, 2000, 3), np.uint8), (3000, 3000))\n"
+        "cv2.cvtColor(np.zeros((2000, 2000, 3), np.uint8), cv2.COLOR_BGR2HSV)\n"
+        "from vost_sgg.data.sample import ensure_sample\n"
+        "ensure_sample(sys.argv[1], videos=5)\n"
+        "assert cv2.getNumThreads() == 4\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "ag_sample")]
+    subprocess.run(command, check=True, timeout=120)

@@ -57,7 +57,7 @@ def test_the_long_tail_is_the_published_one(counts):
     sample = np.array([total[name] for name in TABLE_4])
     published = np.array(list(TABLE_4.values()))
     assert spearmanr(sample, published)[0] >= 0.9
-    assert 70 <= sample.max() / sample.min() <= 150
+    assert 70 <= sample.max() / sample.min() <= 200
     # Half the summed difference of the shares: how much of the labels would have to change their predicate.
     assert np.abs(sample / sample.sum() - published / published.sum()).sum() / 2 < 0.08
 

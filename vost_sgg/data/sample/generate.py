@@ -6,6 +6,7 @@ import os
 import pickle
 import shutil
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 
 import cv2
@@ -103,7 +104,7 @@ def _generate(root: str, wanted: dict) -> None:
     context = multiprocessing.get_context(
         "fork"
     )  # as data loaders: needs no guard in the user's script
-    with ProcessPoolExecutor(_PROCESSES, context, cv2.setNumThreads, (1,)) as pool:
+    with _one_cv2_thread(), ProcessPoolExecutor(_PROCESSES, context) as pool:
         drawn = pool.map(partial(_draw, partial_root), videos, chunksize=4)
         # This process annotates while its workers draw: so the pickles do not depend on who drew what.
         _write_annotations(os.path.join(partial_root, "annotations"), videos)
@@ -115,6 +116,17 @@ def _generate(root: str, wanted: dict) -> None:
         os.rename(root, old_root)
     os.rename(partial_root, root)
     shutil.rmtree(old_root, ignore_errors=True)
+
+
+@contextmanager
+def _one_cv2_thread():
+    """A forked process inherits OpenCV's thread pool without its threads, and hangs as soon as it touches it."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def _draw(root: str, video: SampleVideo) -> None:
