@@ -1,14 +1,12 @@
 """A training run that kills its own process at a named point, for test_resume.py (run in a process of its own)."""
 
-import os
-import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from detectron2.engine import DefaultTrainer
 from detectron2.utils.env import seed_all_rng
 
+from tests.sudden_death import die, on_call
 from tests.tiny import register, tiny_cfg, tiny_records
 from vost_sgg.engine import SGGCheckpointer, SGGTrainer
 from vost_sgg.engine.accumulation import AccumulationTrainer
@@ -16,21 +14,6 @@ from vost_sgg.evaluation import SceneGraphEvaluator
 
 # 15 clips in batches of 4: 3 iterations an epoch, 9 in all, a checkpoint and an evaluation after each third.
 VIDEOS = {"A.mp4": 9, "B.mp4": 1, "C.mp4": 5}
-
-
-def die(*_, **__):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def on_call(number: int, action: Callable, otherwise: Callable) -> Callable:
-    """A function that does ``action`` the ``number``-th time (from 1) that it is called, and ``otherwise`` else."""
-    calls = []
-
-    def function(*args, **kwargs):
-        calls.append(None)
-        return (action if len(calls) == number else otherwise)(*args, **kwargs)
-
-    return function
 
 
 def half_written(data, file):

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from detectron2.utils.env import seed_all_rng
 
-from tests.engine.interrupted_run import die, on_call
+from tests.sudden_death import die, on_call
 from tests.tiny import register, tiny_records
 from vost_sgg.config import get_vost_cfg
 from vost_sgg.engine import SGGTrainer

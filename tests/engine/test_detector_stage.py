@@ -1,13 +1,13 @@
 """The detector stage before the others: what it hands over, to whom, and where training begins then."""
 
 import logging
-import multiprocessing
 import signal
 
 import pytest
 import torch
 
 from tests.engine.staged_run import DETECTOR_POINTS, DETECTOR_STAGE, VIDEOS, staged_cfg, train
+from tests.sudden_death import exit_code, start_process
 from tests.tiny import register, tiny_records
 from tools import train_net
 from vost_sgg.config import get_vost_cfg, stage_configs
@@ -20,12 +20,7 @@ STAGES = ("detector", "spatial", "temporal")
 
 def run(*args):
     """The exit code of a training in a process of its own."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.engine.staged_run"])
-    process = context.Process(target=train, args=(*args, DETECTOR_STAGE))
-    process.start()
-    process.join()
-    return process.exitcode
+    return exit_code(start_process(train, *args, DETECTOR_STAGE))
 
 
 @pytest.fixture(scope="module")

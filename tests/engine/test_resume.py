@@ -1,12 +1,12 @@
 """A run that was killed and resumed equals an uninterrupted one, to the bit."""
 
-import multiprocessing
 import signal
 
 import pytest
 import torch
 
 from tests.engine.interrupted_run import train
+from tests.sudden_death import exit_code, start_process
 
 POINTS = {
     # Where the first process dies: the iteration that the second one starts at.
@@ -18,26 +18,16 @@ POINTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def processes():
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.engine.interrupted_run"])
-    return context
-
-
-def run(processes, *args):
-    process = processes.Process(target=train, args=args)
-    process.start()
-    process.join()
-    return process.exitcode
+def run(*args):
+    return exit_code(start_process(train, *args))
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(processes, tmp_path_factory):
+def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("uninterrupted")
     # With a worker: who decodes a frame, and how far ahead, changes nothing.
     options = ("DATALOADER.NUM_WORKERS", 1)
-    assert run(processes, folder / "data", folder / "output", "nowhere", False, options) == 0
+    assert run(folder / "data", folder / "output", "nowhere", False, options) == 0
     return folder / "output"
 
 
@@ -54,14 +44,14 @@ def flat(state, prefix=""):
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_killed_run_goes_on_exactly(processes, uninterrupted, tmp_path, point):
+def test_a_killed_run_goes_on_exactly(uninterrupted, tmp_path, point):
     output = tmp_path / "output"
-    assert run(processes, tmp_path / "data", output, point, False) == -signal.SIGKILL
+    assert run(tmp_path / "data", output, point, False) == -signal.SIGKILL
     assert not (output / "results.pth").exists()
     tagged = (output / "last_checkpoint").read_text()
     assert load(output, tagged)["trainer"]["iteration"] + 1 == POINTS[point]
 
-    assert run(processes, tmp_path / "data again", output, "nowhere", True) == 0
+    assert run(tmp_path / "data again", output, "nowhere", True) == 0
     expected, found = (flat(load(folder, "model_final.pth")) for folder in (uninterrupted, output))
     assert expected.keys() == found.keys()
     assert any("exp_avg" in name for name in found) and any(

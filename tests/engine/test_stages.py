@@ -1,7 +1,6 @@
 """Two stages from one command: what the second takes over and leaves alone, where training begins, and resuming."""
 
 import logging
-import multiprocessing
 import shutil
 import signal
 
@@ -9,6 +8,7 @@ import pytest
 import torch
 
 from tests.engine.staged_run import POINTS, VIDEOS, staged_cfg, train
+from tests.sudden_death import exit_code, start_process
 from tests.tiny import register, tiny_records
 from tools import train_net
 from vost_sgg.config import get_vost_cfg, stage_configs
@@ -19,12 +19,7 @@ from vost_sgg.engine.trainer import load_for_evaluation
 
 def run(*args):
     """The exit code of a training in a process of its own."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.engine.staged_run"])
-    process = context.Process(target=train, args=args)
-    process.start()
-    process.join()
-    return process.exitcode
+    return exit_code(start_process(train, *args))
 
 
 @pytest.fixture(scope="module")

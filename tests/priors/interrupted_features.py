@@ -1,12 +1,12 @@
 """An extraction that kills its own process at a named point, for test_extraction.py (run in a process of its own)."""
 
 import os
-import signal
 from pathlib import Path
 
 import torch
 
 from tests.priors.prior_cfg import prior_cfg, prior_opts, registered_records, write_answers
+from tests.sudden_death import die, on_call, replace_and_die
 from tools import extract_clip
 from vost_sgg.priors import files
 from vost_sgg.priors.clip import ClipEncoder
@@ -16,35 +16,15 @@ CONFIG = "configs/Base-SGG.yaml"
 ROOT = Path(__file__).parents[2]
 
 
-def die(*_, **__):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def nth(number, action, otherwise):
-    """A function that does ``action`` the ``number``-th time that it is called, and ``otherwise`` else."""
-    calls = []
-
-    def function(*args, **kwargs):
-        calls.append(None)
-        return (action if len(calls) == number else otherwise)(*args, **kwargs)
-
-    return function
-
-
-def replaced(*args):
-    os.rename(*args)
-    die()
-
-
 def patch(point: str) -> None:
     if point == "in the middle of a video":
-        ClipEncoder.pictures = nth(2, die, ClipEncoder.pictures)
+        ClipEncoder.pictures = on_call(2, die, ClipEncoder.pictures)
     elif point == "before the vocabulary is stored":
-        files.os.replace = nth(1, die, os.replace)
+        files.os.replace = on_call(1, die, os.replace)
     elif point == "before a video's file is renamed":
-        files.os.replace = nth(3, die, os.replace)
+        files.os.replace = on_call(3, die, os.replace)
     elif point == "after a video's file is renamed":
-        files.os.replace = nth(2, replaced, os.replace)
+        files.os.replace = on_call(2, replace_and_die, os.replace)
     elif point == "before the manifest is there":
         os.link = die
     elif point == "before the report":

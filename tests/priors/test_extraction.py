@@ -1,7 +1,6 @@
 """An extraction that is killed, shared or given bad input ends with the features of an undisturbed one."""
 
 import json
-import multiprocessing
 import signal
 
 import pytest
@@ -9,6 +8,7 @@ from detectron2.utils import comm
 
 from tests.priors.interrupted_features import CONFIG, extract, prepare
 from tests.priors.prior_cfg import VIDEOS, prior_cfg, prior_opts, registered_records
+from tests.sudden_death import exit_code, start_process
 from tools import extract_clip
 from vost_sgg.priors.clip import ClipEncoder
 from vost_sgg.priors.files import VideoFile
@@ -25,27 +25,9 @@ POINTS = {  # and how many videos are stored when it is killed
 }
 
 
-@pytest.fixture(scope="module")
-def processes():
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.priors.interrupted_features"])
-    return context
-
-
-def run(processes, data, folder, *args):
+def run(data, folder, *args):
     prepare(data, folder)
-    return finished(started(processes, data, folder, *args))
-
-
-def started(processes, *args):
-    process = processes.Process(target=extract, args=args)
-    process.start()
-    return process
-
-
-def finished(process):
-    process.join()
-    return process.exitcode
+    return exit_code(start_process(extract, data, folder, *args))
 
 
 def features(folder):
@@ -61,9 +43,9 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(processes, data, tmp_path_factory):
+def undisturbed(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
-    assert run(processes, data, folder, "nowhere") == 0
+    assert run(data, folder, "nowhere") == 0
     found = features(folder / FEATURES)
     assert set(found) == {f"{name}.safetensors" for name in (*VIDEOS, "texts.vocabulary")}
     return found
@@ -89,11 +71,11 @@ def refused(capfd, folder, *flags, opts=(), status=2):
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_killed_anywhere_it_goes_on(processes, data, undisturbed, tmp_path, point):
-    assert run(processes, data, tmp_path, point) == -signal.SIGKILL
+def test_killed_anywhere_it_goes_on(data, undisturbed, tmp_path, point):
+    assert run(data, tmp_path, point) == -signal.SIGKILL
     before = set(features(tmp_path / FEATURES)) - {"texts.vocabulary.safetensors"}
     assert len(before) == POINTS[point]
-    assert run(processes, data, tmp_path, "nowhere") == 0
+    assert run(data, tmp_path, "nowhere") == 0
     assert features(tmp_path / FEATURES) == undisturbed
 
 
@@ -118,9 +100,11 @@ def test_every_region_of_a_batch_of_frames_is_in_one_forward(answered, monkeypat
     assert seen == [8, 8, 4, 4, 8, 8]  # A: 2 + 2 + 1 frames, B: 1, C: 2 + 2
 
 
-def test_jobs_of_their_own_share_the_videos(processes, answered, data, undisturbed):
-    jobs = [started(processes, data, answered, "nowhere", ("--shard", f"{i}/2")) for i in range(2)]
-    assert [finished(job) for job in jobs] == [0, 0]
+def test_jobs_of_their_own_share_the_videos(answered, data, undisturbed):
+    jobs = [
+        start_process(extract, data, answered, "nowhere", ("--shard", f"{i}/2")) for i in range(2)
+    ]
+    assert [exit_code(job) for job in jobs] == [0, 0]
     assert features(answered / FEATURES) == undisturbed
 
 

@@ -1,34 +1,9 @@
 """From answers to features to a trained model, as a user types it."""
 
-from pathlib import Path
-
 import pytest
 
 from tools import extract_clip, extract_vlm, train_net
 from vost_sgg.config import get_vost_cfg
-from vost_sgg.data.sample import ensure_sample
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def datasets(tmp_path_factory):
-    """A $DETECTRON2_DATASETS with the mini sample in it."""
-    folder = tmp_path_factory.mktemp("datasets")
-    ensure_sample(str(folder / "ag_sample_mini"), 24)
-    return folder
-
-
-@pytest.fixture
-def mini(datasets, tmp_path, monkeypatch):
-    """Config keys: the mini sample, everything written under the test's own folder."""
-    monkeypatch.setenv("DETECTRON2_DATASETS", str(datasets))
-    monkeypatch.chdir(ROOT)
-    return [
-        *("DATASETS.TRAIN", "('ag_sample_mini_train',)"),
-        *("DATASETS.TEST", "('ag_sample_mini_test',)", "MODEL.VLM.CACHE", str(tmp_path / "vlm")),
-        *("MODEL.PRIORS.CACHE", str(tmp_path / "priors"), "OUTPUT_DIR", str(tmp_path / "output")),
-    ]
 
 
 @pytest.mark.parametrize("task", ["predcls", "sgcls", "sgdet"])

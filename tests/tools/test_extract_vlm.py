@@ -14,29 +14,8 @@ from tests.tiny import register, tiny_records
 from tests.vlm.echo_backend import options
 from tools import extract_vlm, inspect_vlm, train_net
 from vost_sgg.config import get_vost_cfg
-from vost_sgg.data.sample import ensure_sample
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def datasets(tmp_path_factory):
-    """A $DETECTRON2_DATASETS with the mini sample in it."""
-    folder = tmp_path_factory.mktemp("datasets")
-    ensure_sample(str(folder / "ag_sample_mini"), 24)
-    return folder
-
-
-@pytest.fixture
-def mini(datasets, tmp_path, monkeypatch):
-    """Config keys: the mini sample, everything written under the test's own folder."""
-    monkeypatch.setenv("DETECTRON2_DATASETS", str(datasets))
-    monkeypatch.chdir(ROOT)
-    return [
-        *("DATASETS.TRAIN", "('ag_sample_mini_train',)"),
-        *("DATASETS.TEST", "('ag_sample_mini_test',)"),
-        *("MODEL.VLM.CACHE", str(tmp_path / "vlm"), "OUTPUT_DIR", str(tmp_path / "output")),
-    ]
 
 
 def refused(capfd, tool, *argv):

@@ -1,11 +1,11 @@
 """An extraction that kills its own process at a named point, for test_extraction.py (run in a process of its own)."""
 
 import os
-import signal
 from pathlib import Path
 
 import torch
 
+from tests.sudden_death import die, on_call, replace_and_die
 from tests.tiny import register, tiny_records
 from tests.vlm.echo_backend import CONFIG, EchoVLM, options
 from tools import extract_vlm
@@ -16,21 +16,6 @@ VIDEOS = {"A.mp4": 5, "B.mp4": 1, "C.mp4": 4}
 ROOT = Path(__file__).parents[2]
 
 
-def die(*_, **__):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def nth(number, action, otherwise):
-    """A function that does ``action`` the ``number``-th time that it is called, and ``otherwise`` else."""
-    calls = []
-
-    def function(*args, **kwargs):
-        calls.append(None)
-        return (action if len(calls) == number else otherwise)(*args, **kwargs)
-
-    return function
-
-
 def half_stored(file, lines):
     content = "".join(line.to_text() for line in lines).encode()
     file._file.write(content[: len(content) // 2 + 40])
@@ -38,22 +23,17 @@ def half_stored(file, lines):
     die()
 
 
-def replaced(*args):
-    os.rename(*args)
-    die()
-
-
 def patch(point: str) -> None:
     if point == "before a batch is answered":
-        EchoVLM.respond = nth(3, die, EchoVLM.respond)
+        EchoVLM.respond = on_call(3, die, EchoVLM.respond)
     elif point == "before answers are stored":
-        AnswerFile.append = nth(2, die, AnswerFile.append)
+        AnswerFile.append = on_call(2, die, AnswerFile.append)
     elif point == "in the middle of a line":
-        AnswerFile.append = nth(3, half_stored, AnswerFile.append)
+        AnswerFile.append = on_call(3, half_stored, AnswerFile.append)
     elif point == "before a finished video is renamed":
-        os.replace = nth(2, die, os.replace)
+        os.replace = on_call(2, die, os.replace)
     elif point == "after a finished video is renamed":
-        os.replace = nth(1, replaced, os.replace)
+        os.replace = on_call(1, replace_and_die, os.replace)
     elif point == "before the manifest is there":
         os.link = die
     elif point == "before the report":

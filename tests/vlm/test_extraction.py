@@ -1,7 +1,6 @@
 """An extraction that is killed, shared or given bad input ends with the answers of an undisturbed one."""
 
 import json
-import multiprocessing
 import signal
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 from detectron2.data import MetadataCatalog
 from detectron2.engine import launch
 
+from tests.sudden_death import exit_code, start_process
 from tests.tiny import register, tiny_records
 from tests.vlm import distributed_extraction
 from tests.vlm.echo_backend import CONFIG, EchoVLM, asked, options
@@ -29,18 +29,8 @@ POINTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def processes():
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.vlm.interrupted_extraction"])
-    return context
-
-
-def run(processes, *args):
-    process = processes.Process(target=extract, args=args)
-    process.start()
-    process.join()
-    return process.exitcode
+def run(*args):
+    return exit_code(start_process(extract, *args))
 
 
 def answers(folder):
@@ -63,9 +53,9 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(processes, data, tmp_path_factory):
+def undisturbed(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
-    assert run(processes, data, folder, "nowhere") == 0
+    assert run(data, folder, "nowhere") == 0
     assert set(answers(folder)) == {f"{video}.jsonl" for video in VIDEOS}
     assert len(asked(folder)) == len(stored(folder)) == 2 * 10
     return answers(folder)
@@ -79,11 +69,11 @@ def records(data):
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_killed_anywhere_it_goes_on(processes, data, undisturbed, tmp_path, point):
-    assert run(processes, data, tmp_path, point) == -signal.SIGKILL
+def test_killed_anywhere_it_goes_on(data, undisturbed, tmp_path, point):
+    assert run(data, tmp_path, point) == -signal.SIGKILL
     before = stored(tmp_path)
     (tmp_path / "asked").write_text("")
-    assert run(processes, data, tmp_path, "nowhere") == 0
+    assert run(data, tmp_path, "nowhere") == 0
     again = asked(tmp_path)
     assert before.isdisjoint(again) and len(before) + len(again) == 20
     assert len(again) == len(set(again))
