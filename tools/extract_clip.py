@@ -12,7 +12,6 @@ MODEL.PRIORS.CACHE/<data set>/<VLM's tag>/<task>/<CLIP>-<region mode>-<resize>/ 
 """
 
 import argparse
-import sys
 
 from vost_sgg.command_lines import extraction_parser
 
@@ -20,9 +19,9 @@ from vost_sgg.command_lines import extraction_parser
 def main(argv: list[str] | None = None) -> None:
     args = extraction_parser(__doc__).parse_args(argv)
     # Only now, so that --help needs no seconds.
-    from vost_sgg.engine.extraction import launch_extraction
+    from vost_sgg.engine.launching import launch_command
 
-    launch_extraction(run, args)
+    launch_command(run, args)
 
 
 def run(cfg, args: argparse.Namespace) -> None:
@@ -37,12 +36,12 @@ def extract(cfg, name: str, videos: list) -> None:
     from detectron2.utils import comm
     from tqdm import tqdm
 
+    from vost_sgg.engine.extraction import say_report, unfinished_videos
     from vost_sgg.priors.extraction import build_extractor
-    from vost_sgg.vlm.extraction import shard
+    from vost_sgg.priors.verification import report_on
 
     extractor = build_extractor(cfg, name)
-    mine = shard(videos, comm.get_rank(), comm.get_world_size())
-    mine = [frames for frames in mine if not extractor.is_complete(frames[0]["video_id"])]
+    mine = unfinished_videos(videos, extractor.is_complete)
     with tqdm(
         total=sum(map(len, mine)),
         unit="frame",
@@ -53,15 +52,7 @@ def extract(cfg, name: str, videos: list) -> None:
             extractor.run(frames, done=bar.update)
     comm.synchronize()
     if comm.is_main_process():
-        _report(extractor.folder, videos)
-
-
-def _report(folder: str, videos: list) -> None:
-    from vost_sgg.priors.verification import report_on
-
-    report = report_on(folder, videos)
-    print(report.describe())
-    print(f"features: {folder}\nreport: {report.write(folder)}", flush=True)
+        say_report("features", extractor.folder, report_on(extractor.folder, videos))
 
 
 def check(cfg, name: str, videos: list) -> None:
@@ -69,8 +60,9 @@ def check(cfg, name: str, videos: list) -> None:
     from detectron2.data import MetadataCatalog
     from detectron2.utils import comm
 
+    from vost_sgg.engine.extraction import say_problems
     from vost_sgg.priors import priors_folder
-    from vost_sgg.priors.verification import SHOWN, verify
+    from vost_sgg.priors.verification import verify
     from vost_sgg.vlm import AnswerCache, cache_folder
     from vost_sgg.vlm.words import Vocabulary
 
@@ -80,14 +72,7 @@ def check(cfg, name: str, videos: list) -> None:
     answers = AnswerCache(cache_folder(cfg, name))
     vocabulary = Vocabulary.of(MetadataCatalog.get(name))
     problems = verify(folder, videos, cfg.MODEL.TASK, answers, vocabulary)
-    frames = sum(map(len, videos))
-    if not problems:
-        print(f"{folder}: complete, {frames:,} frames of {len(videos):,} videos, nothing wrong")
-        return
-    for problem in problems[:SHOWN]:
-        print(problem)
-    print(f"{folder}: {len(problems):,} problems in {frames:,} frames of {len(videos):,} videos")
-    sys.exit(1)
+    say_problems(folder, videos, problems)
 
 
 if __name__ == "__main__":

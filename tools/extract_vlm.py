@@ -10,7 +10,6 @@ options: KEY VALUE KEY VALUE ... The answers lie in MODEL.VLM.CACHE/<data set>/<
 """
 
 import argparse
-import sys
 
 from vost_sgg.command_lines import extraction_parser
 
@@ -18,9 +17,9 @@ from vost_sgg.command_lines import extraction_parser
 def main(argv: list[str] | None = None) -> None:
     args = extraction_parser(__doc__).parse_args(argv)
     # Only now, so that --help needs no seconds.
-    from vost_sgg.engine.extraction import launch_extraction
+    from vost_sgg.engine.launching import launch_command
 
-    launch_extraction(run, args)
+    launch_command(run, args)
 
 
 def run(cfg, args: argparse.Namespace) -> None:
@@ -36,10 +35,12 @@ def extract(cfg, name: str, videos: list) -> None:
     from detectron2.utils import comm
     from tqdm import tqdm
 
+    from vost_sgg.engine.extraction import say_report, unfinished_videos
     from vost_sgg.vlm import VLM, cache_folder
-    from vost_sgg.vlm.extraction import Extractor, shard
+    from vost_sgg.vlm.extraction import Extractor
     from vost_sgg.vlm.manifest import claim_folder, make_manifest
     from vost_sgg.vlm.prompts import count_prompts
+    from vost_sgg.vlm.verification import report_on
 
     task, folder = cfg.MODEL.TASK, cache_folder(cfg, name)
     backend = VLM.build(cfg, dataset_name=name)
@@ -51,8 +52,7 @@ def extract(cfg, name: str, videos: list) -> None:
         metadata=MetadataCatalog.get(name),
         batch_size=cfg.MODEL.VLM.BATCH_SIZE,
     )
-    mine = shard(videos, comm.get_rank(), comm.get_world_size())
-    mine = [frames for frames in mine if not extractor.is_complete(frames[0]["video_id"])]
+    mine = unfinished_videos(videos, extractor.is_complete)
     total = sum(count_prompts(task, record) for frames in mine for record in frames)
     with tqdm(
         total=total, unit="prompt", desc=f"{backend.tag} {task}", disable=not comm.is_main_process()
@@ -66,15 +66,7 @@ def extract(cfg, name: str, videos: list) -> None:
             extractor.run(frames, asked=bar.update, stored=stored_before)
     comm.synchronize()
     if comm.is_main_process():
-        _report(folder, videos)
-
-
-def _report(folder: str, videos: list) -> None:
-    from vost_sgg.vlm.verification import report_on
-
-    report = report_on(folder, videos)
-    print(report.describe())
-    print(f"answers: {folder}\nreport: {report.write(folder)}", flush=True)
+        say_report("answers", folder, report_on(folder, videos))
 
 
 def check(cfg, name: str, videos: list) -> None:
@@ -82,21 +74,15 @@ def check(cfg, name: str, videos: list) -> None:
     from detectron2.data import MetadataCatalog
     from detectron2.utils import comm
 
+    from vost_sgg.engine.extraction import say_problems
     from vost_sgg.vlm import cache_folder
-    from vost_sgg.vlm.verification import SHOWN, verify
+    from vost_sgg.vlm.verification import verify
 
     if not comm.is_main_process():
         return
     folder = cache_folder(cfg, name)
     problems = verify(folder, videos, cfg.MODEL.TASK, MetadataCatalog.get(name))
-    frames = sum(map(len, videos))
-    if not problems:
-        print(f"{folder}: complete, {frames:,} frames of {len(videos):,} videos, nothing wrong")
-        return
-    for problem in problems[:SHOWN]:
-        print(problem)
-    print(f"{folder}: {len(problems):,} problems in {frames:,} frames of {len(videos):,} videos")
-    sys.exit(1)
+    say_problems(folder, videos, problems)
 
 
 if __name__ == "__main__":

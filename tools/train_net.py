@@ -10,22 +10,21 @@ Config keys may follow the options: KEY VALUE KEY VALUE ... All results lie in t
 
 import argparse
 
+from vost_sgg.command_lines import training_parser
+
 
 def main(argv: list[str] | None = None) -> None:
-    args = _parser().parse_args(argv)
+    parser = training_parser(__doc__)
+    parser.add_argument(
+        "--eval-only",
+        action="store_true",
+        help="evaluate MODEL.WEIGHTS (with --resume: the last checkpoint) on DATASETS.TEST",
+    )
+    args = parser.parse_args(argv)
     # Only now, so that --help needs no seconds.
-    import yaml
+    from vost_sgg.engine.launching import launch_command
 
-    from vost_sgg.config import get_vost_cfg
-    from vost_sgg.engine.launching import launch_processes, user_errors, with_available_device
-
-    with user_errors(KeyError, ValueError, OSError, AssertionError, yaml.YAMLError):
-        cfg = get_vost_cfg(args.config_file, args.opts)
-        cfg, notice = with_available_device(cfg, args.num_gpus)
-    if notice:
-        print(notice, flush=True)
-    cfg.freeze()
-    launch_processes(run, cfg, args)
+    cfg = launch_command(run, args)
     print(f"results: {cfg.OUTPUT_DIR}")
 
 
@@ -59,39 +58,6 @@ def run(cfg, args: argparse.Namespace) -> None:
             trainer.resume_or_load(args.resume)
         with user_errors(*TRAINING_ERRORS, folder=stage.OUTPUT_DIR):
             trainer.train()
-
-
-def _parser() -> argparse.ArgumentParser:
-    """detectron2's arguments, without importing it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--config-file", required=True, metavar="FILE", help="a YAML of configs/")
-    parser.add_argument(
-        "--resume", action="store_true", help="go on from the last checkpoint in OUTPUT_DIR"
-    )
-    parser.add_argument(
-        "--eval-only",
-        action="store_true",
-        help="evaluate MODEL.WEIGHTS (with --resume: the last checkpoint) on DATASETS.TEST",
-    )
-    parser.add_argument(
-        "--num-gpus",
-        type=int,
-        default=1,
-        metavar="N",
-        help="processes on this machine, one a GPU; 0 for the CPU (default: 1, the CPU if there is no GPU)",
-    )
-    parser.add_argument("--num-machines", type=int, default=1, metavar="N", help="machines in all")
-    parser.add_argument("--machine-rank", type=int, default=0, metavar="I", help="this one, from 0")
-    parser.add_argument(
-        "--dist-url",
-        default="auto",
-        metavar="URL",
-        help="where the processes meet, tcp://HOST:PORT; needed for several machines only",
-    )
-    parser.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE", help="config keys")
-    return parser
 
 
 if __name__ == "__main__":

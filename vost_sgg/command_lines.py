@@ -4,20 +4,27 @@ import argparse
 import re
 
 
+def training_parser(description: str) -> argparse.ArgumentParser:
+    """detectron2's arguments, without importing it."""
+    parser = _config_parser(description)
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from the last checkpoint in OUTPUT_DIR"
+    )
+    parser.add_argument("--num-machines", type=int, default=1, metavar="N", help="machines in all")
+    parser.add_argument("--machine-rank", type=int, default=0, metavar="I", help="this one, from 0")
+    parser.add_argument(
+        "--dist-url",
+        default="auto",
+        metavar="URL",
+        help="where the processes meet, tcp://HOST:PORT; needed for several machines only",
+    )
+    return parser
+
+
 def extraction_parser(description: str) -> argparse.ArgumentParser:
     """The options of a tool that extracts something from every video of a split, or checks what is there."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--config-file", required=True, metavar="FILE", help="a YAML of configs/")
+    parser = _config_parser(description)
     parser.add_argument("--split", required=True, choices=["train", "test"], help="which DATASETS")
-    parser.add_argument(
-        "--num-gpus",
-        type=int,
-        default=1,
-        metavar="N",
-        help="processes on this machine, one a GPU; without a GPU they share the CPU (default: 1)",
-    )
     parser.add_argument(
         "--shard",
         type=_shard,
@@ -28,9 +35,24 @@ def extraction_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--verify", action="store_true", help="compare with the data set, extract nothing"
     )
-    parser.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE", help="config keys")
     # What detectron2's launch wants to know: several machines are several shards here.
     parser.set_defaults(num_machines=1, machine_rank=0, dist_url="auto")
+    return parser
+
+
+def _config_parser(description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config-file", required=True, metavar="FILE", help="a YAML of configs/")
+    parser.add_argument(
+        "--num-gpus",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes on this machine, one a GPU; without a GPU, or with 0, on the CPU (default: 1)",
+    )
+    parser.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE", help="config keys")
     return parser
 
 

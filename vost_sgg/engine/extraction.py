@@ -1,38 +1,16 @@
 """What the tools have in common that extract something from every video of a split."""
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 
-import yaml
 from detectron2.config import CfgNode
+from detectron2.utils import comm
 
-from vost_sgg.config import get_vost_cfg
 from vost_sgg.data.loaders import check_datasets, read_datasets
-from vost_sgg.engine.launching import (
-    SETUP_ERRORS,
-    import_parts,
-    launch_processes,
-    setup,
-    user_errors,
-    with_available_device,
-)
+from vost_sgg.engine.launching import SETUP_ERRORS, import_parts, setup, user_errors
 from vost_sgg.vlm.extraction import ExtractionError, shard, videos_of
-
-
-def launch_extraction(run: Callable, args: argparse.Namespace) -> None:
-    """Calls ``run(cfg, args)`` in as many processes as asked for.
-
-    Args:
-        run: a function of a module, which hands its work to :func:`for_each_dataset`.
-        args: of :func:`vost_sgg.command_lines.extraction_parser`.
-    """
-    with user_errors(KeyError, ValueError, OSError, AssertionError, yaml.YAMLError):
-        cfg = get_vost_cfg(args.config_file, args.opts)
-        cfg, notice = with_available_device(cfg, args.num_gpus)
-    if notice:
-        print(notice, flush=True)
-    cfg.freeze()
-    launch_processes(run, cfg, args)
+from vost_sgg.vlm.verification import SHOWN
 
 
 def for_each_dataset(
@@ -43,7 +21,7 @@ def for_each_dataset(
     Args:
         work: gets the records of every video of the job's shard, which its processes share among themselves.
         cfg: frozen.
-        args: as :func:`launch_extraction`.
+        args: of :func:`vost_sgg.command_lines.extraction_parser`.
     """
     setup(cfg, args)
     names: Sequence[str] = cfg.DATASETS[args.split.upper()]
@@ -55,3 +33,27 @@ def for_each_dataset(
         videos = shard(videos_of(records), *args.shard)
         with user_errors(*SETUP_ERRORS, ExtractionError, folder=cfg.OUTPUT_DIR):
             work(cfg, name, videos)
+
+
+def unfinished_videos(videos: list, is_complete: Callable[[str], bool]) -> list:
+    """This process's share of ``videos``, every world-size-th of them, without those that are complete."""
+    mine = shard(videos, comm.get_rank(), comm.get_world_size())
+    return [frames for frames in mine if not is_complete(frames[0]["video_id"])]
+
+
+def say_report(what: str, folder: str, report) -> None:
+    """Prints an extraction's report and writes it into the ``folder`` of ``what`` was extracted."""
+    print(report.describe())
+    print(f"{what}: {folder}\nreport: {report.write(folder)}", flush=True)
+
+
+def say_problems(folder: str, videos: list, problems: list[str]) -> None:
+    """Prints what a check found; ends the process with status 1 if that is anything."""
+    frames = sum(map(len, videos))
+    if not problems:
+        print(f"{folder}: complete, {frames:,} frames of {len(videos):,} videos, nothing wrong")
+        return
+    for problem in problems[:SHOWN]:
+        print(problem)
+    print(f"{folder}: {len(problems):,} problems in {frames:,} frames of {len(videos):,} videos")
+    sys.exit(1)

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
+import yaml
 from detectron2.config import CfgNode
 from detectron2.engine import default_setup, launch
 from detectron2.utils import comm
 from detectron2.utils.file_io import PathManager
 from detectron2.utils.logger import setup_logger
 
+from vost_sgg.config import get_vost_cfg
 from vost_sgg.data.mapper import FrameError
 from vost_sgg.errors import error_text
 from vost_sgg.vlm import CacheError
@@ -116,6 +118,26 @@ def setup(cfg: CfgNode, args: argparse.Namespace) -> None:
 def _is_no_training_error(record: logging.LogRecord) -> bool:
     """False for detectron2's traceback of an error that :func:`user_errors` says in one line."""
     return not (record.exc_info and isinstance(record.exc_info[1], TRAINING_ERRORS))
+
+
+def launch_command(run: Callable, args: argparse.Namespace) -> CfgNode:
+    """Calls ``run(cfg, args)`` in as many processes as asked for; a config that cannot be read is one line.
+
+    Args:
+        run: a function of a module.
+        args: of a parser of :mod:`vost_sgg.command_lines`.
+
+    Returns:
+        The config, for the machine it ran on.
+    """
+    with user_errors(KeyError, ValueError, OSError, AssertionError, yaml.YAMLError):
+        cfg = get_vost_cfg(args.config_file, args.opts)
+        cfg, notice = with_available_device(cfg, args.num_gpus)
+    if notice:
+        print(notice, flush=True)
+    cfg.freeze()
+    launch_processes(run, cfg, args)
+    return cfg
 
 
 def launch_processes(main: Callable, cfg: CfgNode, args: argparse.Namespace) -> None:

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from vost_sgg.vlm.backend import backend_tag
-from vost_sgg.vlm.cache import CacheError, video_path
+from vost_sgg.vlm.cache import CacheError, video_path, write_whole
 
 SUFFIX = ".safetensors"
 # Embeddings of the vocabulary; the name is that of no video.
@@ -163,17 +163,6 @@ def answers_digest(folder: str, video_id: str) -> str:
     """16 hexadecimal digits of a video's file of answers."""
     with PathManager.open(video_path(folder, video_id), "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()[:16]
-
-
-def write_whole(path: str, content: bytes) -> None:
-    """Writes a file that is never seen half written."""
-    path = PathManager.get_local_path(path)
-    temporary = f"{path}.{os.uname().nodename}.{os.getpid()}.tmp"
-    with open(temporary, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def commands(split: str = "train|test") -> str:

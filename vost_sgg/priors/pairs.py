@@ -7,7 +7,6 @@ import numpy as np
 
 from vost_sgg.data.frames import frame_ground_truth
 from vost_sgg.structures import PREDICATE_GROUPS
-from vost_sgg.vlm.answers import Relation
 from vost_sgg.vlm.cache import FrameAnswers
 from vost_sgg.vlm.words import Vocabulary
 
@@ -68,13 +67,10 @@ def frame_pairs(
     truth = frame_ground_truth(dict(record))
     if task == "predcls":
         pairs = np.asarray(truth.pairs, np.int64).reshape(-1, 2)
-        by_row = {relation.row: relation for relation in answers.relations}
-        relations = [by_row.get(row, Relation()) for row in pairs[:, 1].tolist()]
+        relations = answers.about(pairs)
         classes = truth.classes[pairs]
     else:
-        relations = [r for r in answers.relations if r.row != answers.person_row]
-        relations = relations if answers.person_row is not None else []
-        pairs = np.array([[answers.person_row, r.row] for r in relations], np.int64).reshape(-1, 2)
+        pairs, relations = answers.with_person()
         classes = _classes(relations, vocabulary)
     return FramePairs(classes, _predicates(relations, vocabulary), truth.boxes[pairs], pairs)
 

@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from detectron2.utils.file_io import PathManager
 
-from vost_sgg.priors.files import VideoFile, answers_digest, features_path, write_whole
+from vost_sgg.priors.files import VideoFile, answers_digest, features_path
 from vost_sgg.priors.pairs import frame_pairs
-from vost_sgg.vlm.cache import AnswerCache, CacheError, FrameAnswers
+from vost_sgg.vlm.cache import AnswerCache, CacheError, FrameAnswers, write_whole
 from vost_sgg.vlm.manifest import read_manifest
-from vost_sgg.vlm.verification import SHOWN
+from vost_sgg.vlm.verification import NAME, left_out
 from vost_sgg.vlm.words import Vocabulary
-
-NAME = "report.json"
 
 
 @dataclass
@@ -57,14 +55,7 @@ class FeatureReport:
         ]
         if self.random_weights:
             lines.append("CLIP has random weights: these features have no meaning")
-        for title, items in (
-            ("unreadable frames, skipped", self.skipped),
-            ("unfinished", self.unfinished),
-        ):
-            if items:
-                shown = ", ".join(list(items)[:SHOWN]) + (", ..." if len(items) > SHOWN else "")
-                lines.append(f"{len(items):,} {title}: {shown}")
-        return "\n".join(lines)
+        return "\n".join(lines + left_out(self.skipped, self.unfinished))
 
     def write(self, folder: str) -> str:
         """Writes ``report.json`` with the whole lists; returns its path."""

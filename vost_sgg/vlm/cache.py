@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 from detectron2.config import CfgNode
 from detectron2.utils.file_io import PathManager
 
@@ -100,6 +101,19 @@ class FrameAnswers:
             empty=sum(answer.status == EMPTY for answer in answers),
         )
 
+    def about(self, pairs: np.ndarray) -> list[Relation]:
+        """PredCLS: what is said of each of the (K, 2) given pairs; an empty relation where nothing is."""
+        by_row = {relation.row: relation for relation in self.relations}
+        return [by_row.get(row, Relation()) for row in pairs[:, 1].tolist()]
+
+    def with_person(self) -> tuple[np.ndarray, list[Relation]]:
+        """SGCLS: (x, 2) int64 rows of the box called the person and of each object named, and what is said of them;
+        none if no box is called the person.
+        """
+        person = self.person_row
+        relations = [r for r in self.relations if person is not None and r.row != person]
+        return np.array([[person, r.row] for r in relations], np.int64).reshape(-1, 2), relations
+
 
 def cache_folder(cfg: CfgNode, dataset_name: str) -> str:
     """Where the answers of the config's VLM to the config's task lie for one data set; nothing is loaded."""
@@ -186,3 +200,14 @@ class AnswerCache:
     def __iter__(self) -> Iterator[tuple[str, FrameAnswers]]:
         for video_id in self.videos():
             yield from self.frames(video_id).items()
+
+
+def write_whole(path: str, content: bytes) -> None:
+    """Writes a file that is never seen half written."""
+    path = PathManager.get_local_path(path)
+    temporary = f"{path}.{os.uname().nodename}.{os.getpid()}.tmp"
+    with open(temporary, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)

@@ -108,18 +108,13 @@ def answered_graph(
     if task == "predcls":
         classes = np.asarray(torch.as_tensor(given.classes))
         pairs = np.asarray(torch.as_tensor(given.pairs)).reshape(-1, 2)
-        by_row = {relation.row: relation for relation in answers.relations}
-        relations = [by_row.get(row) for row in pairs[:, 1].tolist()]
-        return _graph(boxes, classes, np.ones(len(boxes)), pairs, relations, vocabulary)
+        return _graph(boxes, classes, np.ones(len(boxes)), pairs, answers.about(pairs), vocabulary)
     classes, scores = np.zeros(len(boxes), np.int64), np.zeros(len(boxes))
     for relation in answers.relations:
         classes[relation.row], scores[relation.row] = vocabulary.objects.index(relation.object), 1
-    if answers.person_row is None:
-        return _graph(boxes, classes, scores, np.zeros((0, 2), np.int64), [], vocabulary)
-    classes[answers.person_row], scores[answers.person_row] = 0, 1
-    relations = [r for r in answers.relations if r.row != answers.person_row]
-    pairs = np.array([[answers.person_row, r.row] for r in relations], np.int64).reshape(-1, 2)
-    return _graph(boxes, classes, scores, pairs, relations, vocabulary)
+    if answers.person_row is not None:
+        classes[answers.person_row], scores[answers.person_row] = 0, 1
+    return _graph(boxes, classes, scores, *answers.with_person(), vocabulary)
 
 
 def _detected(answers: FrameAnswers, vocabulary: Vocabulary) -> FramePrediction:
@@ -139,6 +134,6 @@ def _graph(boxes, classes, scores, pairs, relations, vocabulary: Vocabulary) -> 
         names = vocabulary.group(group)
         groups[group] = np.zeros((len(pairs), len(names)))
         for k, relation in enumerate(relations):
-            for name in getattr(relation, group) if relation else ():
+            for name in getattr(relation, group):
                 groups[group][k, names.index(name)] = 1
     return FramePrediction(boxes=boxes, classes=classes, scores=scores, pairs=pairs, **groups)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from detectron2.utils.file_io import PathManager
 
 from vost_sgg.vlm.boxes import BoxFrame
-from vost_sgg.vlm.cache import CacheError, CacheLine, read_video, video_path
+from vost_sgg.vlm.cache import CacheError, CacheLine, read_video, video_path, write_whole
 from vost_sgg.vlm.manifest import read_manifest
 from vost_sgg.vlm.parser import ParseReport
 from vost_sgg.vlm.prompts import build_prompts
@@ -46,14 +46,7 @@ class ExtractionReport:
         lines.append(
             f"predicates named: {named}; {self.bytes / max(1, self.frames):,.0f} bytes a frame"
         )
-        for title, items in (
-            ("unreadable frames, skipped", self.skipped),
-            ("unfinished", self.unfinished),
-        ):
-            if items:
-                shown = ", ".join(list(items)[:SHOWN]) + (", ..." if len(items) > SHOWN else "")
-                lines.append(f"{len(items):,} {title}: {shown}")
-        return "\n".join(lines)
+        return "\n".join(lines + left_out(self.skipped, self.unfinished))
 
     def write(self, folder: str) -> str:
         """Writes ``report.json`` with the whole lists; returns its path."""
@@ -64,11 +57,18 @@ class ExtractionReport:
             "issues": dict(sorted(self.answers.issues.items())),
             "named": dict(self.answers.named),
         }
-        temporary = PathManager.get_local_path(path) + f".{os.getpid()}.tmp"
-        with PathManager.open(temporary, "w") as file:
-            json.dump(document, file, indent=2)
-        os.replace(temporary, PathManager.get_local_path(path))
+        write_whole(path, json.dumps(document, indent=2).encode())
         return path
+
+
+def left_out(skipped: Mapping[str, str], unfinished: Sequence[str]) -> list[str]:
+    """The lines of a report about frames that could not be read and videos that are not finished."""
+    lists = {"unreadable frames, skipped": list(skipped), "unfinished": list(unfinished)}
+    return [
+        f"{len(names):,} {title}: {', '.join(names[:SHOWN])}{', ...' * (len(names) > SHOWN)}"
+        for title, names in lists.items()
+        if names
+    ]
 
 
 def report_on(folder: str, videos: Sequence[Sequence[Mapping]]) -> ExtractionReport:
