@@ -1,6 +1,7 @@
 # make quickstart   from nothing to a trained and evaluated model on the sample data set
 # make test         lint, format and tests
 # make env          only the environment, .venv: the pinned packages, detectron2 and this package
+# make browser      only Debian's chromium, in which the report is tested, where there is none
 #
 # Both of the first two make the environment first, once. To use your own torch, CUDA or detectron2 do not use make env:
 # README.md, "Installation". With no python3.11 on the PATH: make PYTHON=/path/to/python3.11 ...
@@ -8,7 +9,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: quickstart test lint format env install
+.PHONY: quickstart test lint format env install browser
 
 PYTHON ?= python3.11
 VENV ?= .venv
@@ -24,7 +25,7 @@ INSTALLING := $(VENV)/.installing
 quickstart: env
 	$(BIN)/python tools/train_net.py --config-file configs/sample/oed_predcls.yaml
 
-test: lint
+test: lint browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: env
@@ -34,6 +35,15 @@ lint: env
 format: env
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
+
+# The HTML report is tested in a real browser. No Python package brings one, so it is Debian's.
+browser:
+	@if command -v chromium >/dev/null; then exit; fi
+	if [ "$$(id -u)" = 0 ]; then sudo=; else sudo="sudo -n"; fi
+	export DEBIAN_FRONTEND=noninteractive
+	if $$sudo apt-get update -qq && $$sudo apt-get install -qq -y --no-install-recommends chromium; then exit; fi
+	echo "make: the tests need the browser chromium on the PATH; install it: apt-get install chromium" >&2
+	exit 1
 
 # The lock makes a second make wait for the first instead of installing into the same folder.
 env:

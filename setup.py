@@ -31,6 +31,8 @@ INSTALL_REQUIRES = [
     "tabulate>=0.9",
     "tqdm>=4.65",
     "Jinja2>=3.1",
+    # carries d3, which the HTML report has in it
+    "mpld3>=0.5.10",
     # what detectron2 imports
     "black",
     "cloudpickle",
@@ -61,10 +63,12 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["vost_sgg", "vost_sgg.*"]),
-    package_data={"vost_sgg": ["**/*.json", "**/*.txt", "**/*.yaml", "**/*.jinja"]},
+    package_data={
+        "vost_sgg": ["**/*.json", "**/*.txt", "**/*.yaml", "**/*.jinja", "**/*.css", "**/*.js"]
+    },
     install_requires=INSTALL_REQUIRES,
     extras_require={
-        "dev": ["pytest>=8.0", "pytest-xdist>=3.5", "ruff>=0.9"],
+        "dev": ["playwright>=1.50", "pytest>=8.0", "pytest-xdist>=3.5", "ruff>=0.9"],
         "opencv": ["opencv-python-headless>=4.8"],
     },
 )
