@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import av
 import cv2
-import numpy as np
 from av.video.reformatter import VideoReformatter
+
+from vost_sgg.data.video import decoded_frames, open_video, upright
 
 # zlib level; higher levels cost several times the encoding time for a tenth of the size.
 PNG_COMPRESSION = 3
@@ -139,16 +140,8 @@ def _write_frames(video: str, wanted: set[int] | None, folder: str) -> DumpedVid
 
 def _numbered_frames(video: str, dumped: DumpedVideo) -> Iterator[tuple[range, av.VideoFrame]]:
     """Each decoded frame with the numbers it is written under; damage is counted in ``dumped``."""
-    try:
-        container = av.open(video)
-    except av.error.FileNotFoundError:
-        raise FileNotFoundError(f"no video {video}") from None
-    except av.error.FFmpegError as error:
-        raise ValueError(f"{video} is not a readable video: {error.strerror}") from None
+    container, stream = open_video(video)
     with container:
-        if not container.streams.video:
-            raise ValueError(f"{video} has no video stream")
-        stream = container.streams.video[0]
         rate = stream.guessed_rate or stream.average_rate or 25
         # With audio beside it ffmpeg fills a late start of the video, alone it does not.
         place = ConstantRateNumbers(fill_start=len(container.streams) > 1)
@@ -156,7 +149,7 @@ def _numbered_frames(video: str, dumped: DumpedVideo) -> Iterator[tuple[range, a
         # Where decoding order is not display order, ffmpeg up to 5.1 takes one period a frame.
         reordered = stream.codec_context.has_b_frames
         number, frame = 1, None
-        for following in _decode(container, stream, dumped):
+        for following in decoded_frames(container, stream, dumped):
             ticks = float(stream.time_base * rate)
             time = _off_midpoint(following.pts * ticks - start * float(rate))
             duration = 0 if reordered else round((following.duration or 0) * ticks)
@@ -177,40 +170,12 @@ def _off_midpoint(time: float) -> float:
     return time + math.copysign(2**-17, time)
 
 
-def _decode(container, stream, dumped: DumpedVideo) -> Iterator[av.VideoFrame]:
-    """Decoded frames in the order shown; what does not decode is passed over and counted."""
-    packets = container.demux(stream)
-    while True:
-        try:
-            frames = next(packets).decode()
-        except StopIteration:
-            return
-        except av.error.FFmpegError:
-            dumped.damaged += 1
-            continue
-        for frame in frames:
-            dumped.damaged += frame.is_corrupt or frame.pts is None
-            if frame.pts is not None:
-                yield frame
-
-
 def _encode(frame: av.VideoFrame) -> bytes:
-    image = _upright(frame.to_ndarray(), frame)
+    image = upright(frame.to_ndarray(), frame)
     done, png = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, PNG_COMPRESSION])
     if not done:
         raise ValueError(f"frame of {frame.width}x{frame.height} cannot be written as PNG")
     return png.tobytes()
-
-
-def _upright(image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
-    """Applies the display matrix, x' = a x + c y, y' = b x + d y, to the nearest quarter turn."""
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    if matrix is None:
-        return image
-    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5]
-    if abs(b) > abs(a):
-        image, a, d = image.transpose(1, 0, 2), c, b
-    return np.ascontiguousarray(image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
 
 
 def _move(partial: str, folder: str) -> None:
