@@ -115,3 +115,11 @@ def test_a_disk_that_fills_up_leaves_no_half_file(root, monkeypatch, caplog):
         ".txt",
         ".txt",
     ]
+
+
+def test_the_second_start_maps_the_file_into_memory(root):
+    load_annotation_index(str(root))
+    index = load_annotation_index(str(root))
+    with open("/proc/self/maps") as file:
+        assert str(root / "annotations" / CACHE) in file.read()
+    assert len(index) == len(records()[0])

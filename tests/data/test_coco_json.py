@@ -19,7 +19,7 @@ def change(path, edit):
 
 
 def load(path):
-    return load_action_genome(str(path.parent.parent), "train", source="oed")
+    return list(load_action_genome(str(path.parent.parent), "train", source="oed"))
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
@@ -28,7 +28,7 @@ def test_the_same_frames_written_both_ways_are_the_same_dicts(tmp_path, split, r
     write_action_genome(tmp_path, *records())
     write_oed_json(tmp_path, split, *records())
     official, oed = (
-        load_action_genome(str(tmp_path), split, frame_rule=rule, source=source)
+        list(load_action_genome(str(tmp_path), split, frame_rule=rule, source=source))
         for source in ("official", "oed")
     )
     np.testing.assert_equal(oed, official)

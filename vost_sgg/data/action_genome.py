@@ -3,17 +3,15 @@
 import logging
 import os
 from collections.abc import Sequence
-from itertools import groupby
 
-import numpy as np
-from detectron2.structures import BoxMode
 from detectron2.utils.file_io import PathManager
 from detectron2.utils.logger import log_first_n
 
 from vost_sgg.data.annotation_cache import cached_index
-from vost_sgg.data.annotation_index import SPLITS, AnnotationIndex, split_key
+from vost_sgg.data.annotation_index import SPLITS, AnnotationIndex
 from vost_sgg.data.coco_json import read_coco_json
-from vost_sgg.data.frame_rules import FRAME_RULES, FrameCounts, FrameSelection, select_frames
+from vost_sgg.data.frame_records import FrameRecords
+from vost_sgg.data.frame_rules import FRAME_RULES, FrameCounts, select_frames
 from vost_sgg.data.official_pickles import OFFICIAL_FILES, read_official
 from vost_sgg.data.official_totals import report_differences
 from vost_sgg.registry import nearest
@@ -29,10 +27,10 @@ _CACHE = "vost_sgg_index.safetensors"
 
 def load_action_genome(
     root: str, split: str, frame_rule: str = "oed", source: str = "official"
-) -> list[dict]:
+) -> FrameRecords:
     """Action Genome's annotated frames as detectron2 dataset dicts, sorted by video and frame number.
 
-    Each dict describes one frame::
+    Each dict describes one frame, and is made when it is asked for::
 
         file_name     path of the image under ``root``
         image_id      "VIDEO.mp4/000089.png"
@@ -73,7 +71,7 @@ def load_action_genome(
         raise ValueError(
             f"{root}, split {split}: rule {frame_rule} keeps no frame ({selection.counts})"
         )
-    return _dataset_dicts(index, selection, os.path.join(root, "frames"))
+    return FrameRecords(index, selection, os.path.join(root, "frames"))
 
 
 def annotation_folder(root: str) -> str:
@@ -152,45 +150,3 @@ def _warn(root: str, index: AnnotationIndex, counts: FrameCounts) -> None:
             "A box reaches %.1f pixels beyond its frame: do the sizes belong to these boxes?",
             counts.largest_overflow_px,
         )
-
-
-def _dataset_dicts(
-    index: AnnotationIndex, selection: FrameSelection, frames_folder: str
-) -> list[dict]:
-    names = [split_key(index.keys[row]) for row in selection.frames]
-    videos = groupby(zip(selection.frames, names, strict=True), key=lambda item: item[1][0])
-    return [
-        {
-            "file_name": os.path.join(frames_folder, index.keys[row]),
-            "image_id": index.keys[row],
-            "height": int(index.sizes[row, 1]),
-            "width": int(index.sizes[row, 0]),
-            "video_id": video,
-            "video_index": video_index,
-            "frame_index": frame_index,
-            "frame_number": number,
-            **_scene(index, selection, row),
-        }
-        for video_index, (video, frames) in enumerate(videos)
-        for frame_index, (row, (_, number)) in enumerate(frames)
-    ]
-
-
-def _scene(index: AnnotationIndex, selection: FrameSelection, row: int) -> dict:
-    start, end = index.object_starts[row : row + 2]
-    objects = start + np.flatnonzero(selection.objects[start:end])
-    boxes = [selection.person_boxes[row].tolist(), *selection.object_boxes[objects].tolist()]
-    categories = [0, *index.categories[objects].tolist()]
-    predicates = index.predicates[objects]
-    pairs = np.zeros((len(objects), 2), np.int64)
-    pairs[:, 1] = np.arange(1, len(objects) + 1)
-    return {
-        "annotations": [
-            {"bbox": box, "bbox_mode": BoxMode.XYXY_ABS, "category_id": category}
-            for box, category in zip(boxes, categories, strict=True)
-        ],
-        "pairs": pairs,
-        "attention": predicates[:, :3],
-        "spatial": predicates[:, 3:9],
-        "contacting": predicates[:, 9:],
-    }

@@ -68,12 +68,13 @@ def _load(path: str, fingerprint: str) -> AnnotationIndex | None:
     if not os.path.exists(path):
         return None
     try:
-        with safe_open(path, framework="np") as file:
+        # Of the frameworks only torch maps the file; numpy reads it into the memory of every process.
+        with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("fingerprint") != fingerprint:
                 logger.info("%s was made from other files than there are now.", path)
                 return None
-            arrays = {name: file.get_tensor(name) for name in file.keys()}
+            arrays = {name: file.get_tensor(name).numpy() for name in file.keys()}
         if metadata["checksum"] != _checksum(arrays):
             raise ValueError("its checksum differs")
         return AnnotationIndex.from_arrays(arrays)

@@ -11,10 +11,11 @@ from detectron2.data import DatasetCatalog, DatasetFromList, get_detection_datas
 from detectron2.data.build import trivial_batch_collator
 from detectron2.data.samplers import InferenceSampler
 from detectron2.utils import comm
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import ConcatDataset, DataLoader, Dataset
 
 from vost_sgg.data.augmentation import derived_seed
 from vost_sgg.data.batching import EpochBatchSampler
+from vost_sgg.data.frame_records import FrameRecords
 from vost_sgg.data.mapper import ClipMapper
 from vost_sgg.data.reference_samplers import REFERENCE_SAMPLER
 from vost_sgg.registry import nearest
@@ -32,9 +33,9 @@ def check_datasets(names: Sequence[str], key: str) -> None:
             )
 
 
-def read_datasets(names: Sequence[str]) -> list[list[dict]]:
-    """The dicts of each data set. Every process must call this: one of each machine reads first, so that it alone
-    generates or caches files."""
+def read_datasets(names: Sequence[str]) -> list[Sequence[dict]]:
+    """The dicts of each data set, a list or a :class:`FrameRecords`. Every process must call this: one of each machine
+    reads first, so that it alone generates or caches files."""
     first = comm.get_local_rank() == 0
     if not first:
         comm.synchronize()
@@ -64,16 +65,26 @@ class VideoIndex:
 
     def __init__(self, names: Sequence[str]):
         parts = read_datasets(names)
-        records = [record for part in parts for record in part]
-        video_keys = [(i, record["video_id"]) for i, part in enumerate(parts) for record in part]
+        video_keys, landscape, digest = [], [], hashlib.blake2b(digest_size=16)
+        self.most_pairs = self.most_boxes = 0
+        for i, part in enumerate(parts):
+            for record in part:
+                video_keys.append((i, record["video_id"]))
+                landscape.append(record["width"] > record["height"])
+                self.most_pairs = max(self.most_pairs, len(record["pairs"]))
+                self.most_boxes = max(self.most_boxes, len(record["annotations"]))
+                digest.update(_frame_bytes(record))
         starts = [i for i, key in enumerate(video_keys) if i == 0 or key != video_keys[i - 1]]
-        self.videos = np.stack([starts, starts[1:] + [len(records)]], axis=1)
+        self.videos = np.stack([starts, starts[1:] + [len(video_keys)]], axis=1)
         self.video_of = np.repeat(np.arange(len(starts)), self.videos[:, 1] - self.videos[:, 0])
-        self.landscape = np.array([record["width"] > record["height"] for record in records])
-        self.most_pairs = max(len(record["pairs"]) for record in records)
-        self.most_boxes = max(len(record["annotations"]) for record in records)
-        self.fingerprint = _fingerprint(records)
-        self.records = DatasetFromList(records, copy=False)
+        self.landscape = np.array(landscape)
+        self.fingerprint = digest.hexdigest()
+        self.records = ConcatDataset(
+            [
+                part if isinstance(part, FrameRecords) else DatasetFromList(part, copy=False)
+                for part in parts
+            ]
+        )
 
 
 class ClipDataset(Dataset):
@@ -185,12 +196,9 @@ def _loader_options(cfg: CfgNode) -> dict:
     }
 
 
-def _fingerprint(records: Sequence[dict]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for record in records:
-        digest.update(record["image_id"].encode())
-        boxes = [annotation["bbox"] for annotation in record["annotations"]]
-        digest.update(np.array(boxes, np.float64).tobytes())
-        for field in ("pairs", "attention", "spatial", "contacting"):
-            digest.update(np.ascontiguousarray(record[field]).tobytes())
-    return digest.hexdigest()
+def _frame_bytes(record: dict) -> bytes:
+    """What the fingerprint of a data set covers of a frame."""
+    boxes = [annotation["bbox"] for annotation in record["annotations"]]
+    labels = (record[field] for field in ("pairs", "attention", "spatial", "contacting"))
+    arrays = (np.array(boxes, np.float64), *labels)
+    return record["image_id"].encode() + b"".join(array.tobytes() for array in arrays)

@@ -98,9 +98,10 @@ def _build(path: str, keys: list[str], persons: dict, objects: dict) -> Annotati
     builder = IndexBuilder()
     for key in keys:
         size, person_boxes = persons[key]
+        records = objects.pop(key)  # what has been read makes room for what is made of it
         try:
-            entries = [_entry(record) for record in objects[key]]
-            split = _split(objects[key])
+            entries = [_entry(record) for record in records]
+            split = _split(records)
         except (KeyError, TypeError, ValueError) as error:
             reason = f"no field {error}" if isinstance(error, KeyError) else error
             raise ValueError(f"{path}: {key}: {reason}") from error
