@@ -100,9 +100,9 @@ class FramePriors:
             predicates.
         text_mask: (x, 3) bool, False where that text is missing; its embedding is then not read.
         regions: (x, 3, c) float, L2-normalised embeddings of the regions of subject, object and their union; zeros for
-            a region without a box.
+            a region without a box, or of a frame that could not be read.
         boxes: (x, 2, 4) float, cxcywh in [0, 1] of subject and object; zeros for a box that the VLM did not give
-            (SGDET), so that a width of 0 says that there is none.
+            (SGDET), so that a side of 0 says that there is none.
         pairs: (x, 2) int64 rows of the frame's given boxes [person, object] that the answer belongs to; -1 where no
             box is given (SGDET).
     """

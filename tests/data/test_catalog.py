@@ -6,6 +6,7 @@ from detectron2.data import DatasetCatalog, MetadataCatalog
 
 from tests.data.ag_fixture import OBJECTS, PREDICATES, records, write_action_genome, write_oed_json
 from vost_sgg.data.catalog import register_action_genome
+from vost_sgg.data.sample.generate import VERSION
 
 NAMES = [
     f"{name}_{split}"
@@ -82,3 +83,8 @@ def test_a_data_set_that_makes_itself(tmp_path, name):
     )
     assert not root.exists()
     assert len(DatasetCatalog.get(name)) == 3
+
+
+def test_only_a_generated_data_set_has_a_version():
+    versions = {name: MetadataCatalog.get(name).version for name in NAMES}
+    assert versions == {n: VERSION if n.startswith("ag_sample") else None for n in NAMES}

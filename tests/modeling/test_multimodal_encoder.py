@@ -50,7 +50,7 @@ def bank_of_a_frame(part, priors, modalities):
                     places.append(place)
                 place += 1
             if "visual" in modalities:
-                if all(has_box) if side == 2 else has_box[side]:
+                if regions[i, side].any() and (all(has_box) if side == 2 else has_box[side]):
                     tokens.append(part.region_projection(regions[i, side]))
                     places.append(place)
                 place += 1
@@ -94,6 +94,7 @@ def test_memory_equals_a_loop_over_tokens(rng, modalities):
     frames = [random_priors(rng, n) for n in (3, 1, 0, 2)]
     frames[0].text_mask[1, 2] = frames[1].text_mask[0] = False
     frames[0].boxes[2, 1] = 0
+    frames[3].regions[:] = 0  # its image could not be read
     memory = part(batch(*frames))
     for b, priors in enumerate(frames):
         x, places = bank_of_a_frame(part, priors, modalities)
@@ -185,6 +186,22 @@ def test_own_layers_start_as_the_image_encoders_loaded_ones_until_they_are_train
     state = {name: value.clone() for name, value in model.state_dict().items()}
     model.load_state_dict(state)
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+
+
+def test_layers_that_were_trained_from_xavier_are_kept():
+    """A checkpoint of INIT xavier goes on under INIT image_encoder."""
+    opts = ["MODEL.MULTIMODAL_ENCODER.DIM_FEEDFORWARD", 128]
+    trained = build_model(get_vost_cfg("configs/sample/vost_sgdet.yaml", opts)).state_dict()
+    opts += ["MODEL.MULTIMODAL_ENCODER.INIT", "image_encoder"]
+    model = build_model(get_vost_cfg("configs/sample/vost_sgdet.yaml", opts))
+    missing, unexpected = model.load_state_dict(trained, strict=False)
+    assert not unexpected
+    for name, value in trained.items():
+        assert torch.equal(model.state_dict()[name], value), name
+    again = build_model(get_vost_cfg("configs/sample/vost_sgdet.yaml", opts))
+    again.load_state_dict(model.state_dict())
+    name = "multimodal_encoder.layers.1.ffn.linear1.weight"
+    assert torch.equal(again.state_dict()[name], trained[name])
 
 
 def test_layers_of_another_size_cannot_be_copied():

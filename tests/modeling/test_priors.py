@@ -56,6 +56,14 @@ def test_missing_text_is_never_read_and_a_missing_box_hides_its_regions(rng):
     assert batch.region_mask[0].tolist() == [[1, 1, 1], [1, 1, 1], [1, 0, 0]]
 
 
+def test_regions_of_an_unreadable_frame_are_masked(rng):
+    priors = random_priors(rng, 2)
+    priors.regions[:] = 0
+    batch = PriorBatch.stack([priors, random_priors(rng, 1)], 16, "cpu")
+    assert not batch.region_mask[0].any() and batch.region_mask[1, 0].all()
+    assert batch.text_mask[0].all()
+
+
 def test_embeddings_of_another_width_are_one_clear_error(rng):
     with pytest.raises(ValueError, match="embeddings are 16 wide, MODEL.PRIORS.DIM is 512"):
         PriorBatch.stack([random_priors(rng, 2)], 512, "cpu")

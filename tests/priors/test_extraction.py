@@ -2,9 +2,12 @@
 
 import json
 import signal
+from pathlib import Path
 
 import pytest
 from detectron2.utils import comm
+from safetensors import safe_open
+from safetensors.numpy import save
 
 from tests.priors.interrupted_features import CONFIG, extract, prepare
 from tests.priors.prior_cfg import VIDEOS, prior_cfg, prior_opts, registered_records
@@ -89,6 +92,19 @@ def test_what_is_stored_is_not_embedded_again(answered, monkeypatch, capsys):
     command(answered)
     assert seen == [4]  # one frame: the person, who covers the second object, two objects, a union
     assert "3 of 3 videos are complete, 10 frames in them" in capsys.readouterr().out
+
+
+def test_features_of_answers_that_changed_are_made_anew(answered, capsys):
+    command(answered)
+    answers = Path(cache_folder(prior_cfg(answered), "tiny_test"))
+    before = features(answered / FEATURES)
+    changed = (answers / "C.mp4.jsonl").read_text().replace("sitting_on", "standing_on")
+    (answers / "C.mp4.jsonl").write_text(changed)
+    command(answered)
+    after = features(answered / FEATURES)
+    assert [name for name in after if after[name] != before[name]] == ["C.mp4.safetensors"]
+    assert "CLIP tiny: 100%" in capsys.readouterr().err
+    command(answered, "--verify")
 
 
 def test_every_region_of_a_batch_of_frames_is_in_one_forward(answered, monkeypatch):
@@ -177,3 +193,23 @@ def test_verify_finds_what_differs(answered, capfd):
     assert "A.mp4: the VLM's answers changed since" in output
     assert "B.mp4.safetensors: the video has no features" in output
     assert "2 problems in 10 frames" in output
+
+
+def altered(path, **changes):
+    """The file with some of its tensors changed."""
+    with safe_open(path, framework="np") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+        metadata = file.metadata()
+    path.write_bytes(
+        save({n: changes.get(n, lambda v: v)(v) for n, v in tensors.items()}, metadata)
+    )
+
+
+def test_verify_compares_boxes_and_regions(answered, capfd):
+    command(answered)
+    altered(answered / FEATURES / "A.mp4.safetensors", boxes=lambda boxes: boxes[::-1].copy())
+    altered(answered / FEATURES / "B.mp4.safetensors", region_rows=lambda rows: rows - 1)
+    output = refused(capfd, answered, "--verify", status=1).out
+    assert "A.mp4/000001.png: its pairs are not those of the answer" in output
+    assert "B.mp4/000001.png: its regions are not those of its pairs" in output
+    assert "6 problems in 10 frames" in output

@@ -99,3 +99,10 @@ def test_the_region_of_no_pair_is_none():
         np.zeros((0, 2)), np.zeros((0, 26)), np.zeros((0, 2, 4)), np.zeros((0, 2))
     ).regions()
     assert regions.shape == (0, 4) and rows.shape == (0, 3)
+
+
+def test_a_box_without_height_or_width_has_no_region():
+    boxes = np.array([[[1, 2, 9, 8], [3, 4, 3, 9]], [[1, 2, 9, 8], [3, 4, 7, 4]]], np.float32)
+    pairs = FramePairs(np.zeros((2, 2), int), np.zeros((2, 26), bool), boxes, np.zeros((2, 2), int))
+    regions, rows = pairs.regions()
+    assert regions.tolist() == [[1, 2, 9, 8]] and rows.tolist() == [[0, -1, -1]] * 2

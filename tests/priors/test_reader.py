@@ -1,10 +1,12 @@
 """What training reads equals what is computed anew, pair by pair, from image, answer and CLIP."""
 
+import copy
 import pickle
 from dataclasses import fields
 
 import numpy as np
 import pytest
+from detectron2.data import MetadataCatalog
 
 from tests.priors.prior_cfg import (
     answer_to,
@@ -166,6 +168,36 @@ def test_features_of_another_setting_are_refused(folder, readers):
     other = ["MODEL.PRIORS.CLIP.OBJECT_TEXT", "", "MODEL.PRIORS.REGION.ALPHA", "9"]
     with pytest.raises(CacheError, match=r"region.alpha was 128, is 9.*MODEL.PRIORS.CACHE"):
         PriorsReader.of(prior_cfg(folder, "predcls", *TEXTS, *other), ["tiny_test"])
+
+
+def test_features_of_other_weights_or_another_data_set_are_refused(folder, readers):
+    weights = ["MODEL.PRIORS.CLIP.WEIGHTS", "/some/where/tuned.pt"]
+    with pytest.raises(CacheError, match=r"weights_name was 'random', is 'tuned.pt'"):
+        PriorsReader.of(prior_cfg(folder, "predcls", *TEXTS, *weights), ["tiny_test"])
+    metadata = MetadataCatalog.get("tiny_test")
+    metadata.version = 2
+    with pytest.raises(CacheError, match="dataset_version was None, is 2"):
+        PriorsReader.of(prior_cfg(folder, "predcls", *TEXTS), ["tiny_test"])
+    del metadata.version
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_frame_whose_given_boxes_changed_is_refused(readers, records, task):
+    record = copy.deepcopy(records[0])
+    record["annotations"][2]["bbox"][3] += 1
+    if task == "sgdet":  # which is given none
+        assert len(readers[task](record)) == len(readers[task](records[0]))
+        return
+    with pytest.raises(CacheError, match=r"frame A.mp4/000001.png had other boxes.*move the fold"):
+        readers[task](record)
+
+
+def test_predcls_notices_another_class_and_sgcls_is_not_told_it(readers, records):
+    record = copy.deepcopy(records[0])
+    record["annotations"][2]["category_id"] = 9
+    readers["sgcls"](record)
+    with pytest.raises(CacheError, match="had other boxes or classes"):
+        readers["predcls"](record)
 
 
 def test_videos_and_frames_without_features(readers, records, folder):

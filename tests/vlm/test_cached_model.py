@@ -2,12 +2,17 @@
 
 import numpy as np
 import pytest
+from detectron2.data import MetadataCatalog
 
 from tests.random_frames import random_ground_truth
+from tests.tiny import register, tiny_records
+from tests.vlm.echo_backend import CONFIG, options
 from tests.vlm.frames import VOCABULARY
+from tools import extract_vlm
+from vost_sgg.config import get_vost_cfg
 from vost_sgg.evaluation import SceneGraphRecall
 from vost_sgg.structures import FramePrediction
-from vost_sgg.vlm import cached_model
+from vost_sgg.vlm import CacheError, cached_model
 from vost_sgg.vlm.answers import Relation
 from vost_sgg.vlm.cache import FrameAnswers
 from vost_sgg.vlm.cached_model import CachedVLM, answered_graph
@@ -74,7 +79,7 @@ def test_frames_that_were_never_asked_about_are_said(tmp_path, monkeypatch):
     (tmp_path / "A.jsonl").write_text("")
     truth = random_ground_truth(np.random.default_rng(0), 3)
     frames = [{"video_id": "A", "image_id": f"A/{i}.png", "ground_truth": truth} for i in range(2)]
-    model = CachedVLM(folder=str(tmp_path), task="predcls", vocabulary=VOCABULARY)
+    model = CachedVLM(folder=str(tmp_path), task="predcls", dataset_name="ag_sample_mini_test")
     (outputs,) = model([{"frames": frames, "references": {1: [], 0: []}}])
     assert len(outputs) == 2 and not outputs[0].spatial.any()
     assert "2 frames of A were never asked about, such as A/1.png" in said[0]
@@ -118,3 +123,35 @@ def test_equal_scores_go_by_slot_then_predicate():
     # With constraint the lower id, eating, is kept; without, the last slot's two are the 11th and 12th of twelve.
     assert values["with"]["R@10"] == 0.5 and values["no"]["R@10"] == 0
     assert values["no"]["R@20"] == 1
+
+
+@pytest.fixture
+def answered(tmp_path):
+    """The model of stored answers about "tiny_test", and its records, which may be changed."""
+    records = tiny_records(tmp_path / "frames", {"A.mp4": 2, "B.mp4": 1})
+    register("tiny_test", records)
+    extract_vlm.main(["--config-file", CONFIG, "--split", "test", *options(tmp_path)])
+    return CachedVLM(get_vost_cfg(CONFIG, options(tmp_path))), records
+
+
+def test_answers_about_other_boxes_or_classes_are_refused(answered):
+    model, records = answered
+    model.load()
+    records[2]["annotations"][1]["bbox"][2] += 1
+    records[0]["annotations"][2]["category_id"] = 9
+    with pytest.raises(CacheError, match=r"2 answers are to other prompts .* A.mp4/000001.png"):
+        model.load()
+
+
+def test_answers_about_frames_that_are_gone_are_refused(answered):
+    model, records = answered
+    del records[1]
+    with pytest.raises(CacheError, match=r"2 answers .* such as A.mp4/000008.png, pair \(0, 1\)"):
+        model.load()
+
+
+def test_answers_about_another_version_of_the_data_set_are_refused(answered):
+    model, _ = answered
+    MetadataCatalog.get("tiny_test").version = 2
+    with pytest.raises(CacheError, match=r"dataset_version was None, is 2.*MODEL.VLM.TAG"):
+        model.load()

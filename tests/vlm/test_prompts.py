@@ -1,5 +1,7 @@
 """What is asked: the vocabulary, the boxes in the model's coordinates, and no leak."""
 
+import re
+
 import pytest
 
 from tests.vlm.frames import METADATA, VOCABULARY, prompts, record
@@ -43,6 +45,11 @@ def test_sgcls_tells_no_class():
     turned["annotations"].reverse()
     made = build_prompts("sgcls", turned, METADATA, box_frame="norm1000", processed_size=(1, 1))
     assert made[0].text == given.text and made[0].rows == (1, 2, 0)
+
+
+def test_the_sgcls_form_says_of_no_box_what_is_in_it():
+    form = prompts("sgcls")[0].text.splitlines()[-1]
+    assert not re.search(r"\d|person", form)
 
 
 def test_sgdet_needs_no_annotation():

@@ -1,5 +1,6 @@
 """The simulated annotator errs as its table says, and nowhere but on the sample data set."""
 
+import inspect
 from collections import Counter
 
 import numpy as np
@@ -11,7 +12,7 @@ from tests.vlm.frames import METADATA, VOCABULARY, record
 from vost_sgg.config import get_vost_cfg
 from vost_sgg.data.vocabulary import OBJECT_CLASSES, PREDICATE_CLASSES
 from vost_sgg.structures import PREDICATE_GROUPS
-from vost_sgg.vlm import VLM, backend_tag, confusion
+from vost_sgg.vlm import VLM, backend_tag, confusion, malformed, simulated, writing
 from vost_sgg.vlm.parser import AnswerParser
 from vost_sgg.vlm.prompts import build_prompts
 from vost_sgg.vlm.simulated import SimulatedVLM
@@ -180,3 +181,10 @@ def test_another_annotation_is_another_fingerprint(vlm, records):
     other[1]["attention"] = ~other[1]["attention"]
     assert SimulatedVLM(dataset_name="ag_sample_other").fingerprint() != first
     assert vlm.fingerprint() == SimulatedVLM(dataset_name=NAME).fingerprint()
+
+
+@pytest.mark.parametrize("module", [simulated, confusion, malformed, writing])
+def test_other_code_is_another_fingerprint(vlm, monkeypatch, module):
+    before, source = vlm.fingerprint(), inspect.getsource
+    monkeypatch.setattr(inspect, "getsource", lambda m: source(m) + " " * (m is module))
+    assert vlm.fingerprint() != before

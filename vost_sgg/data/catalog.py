@@ -28,12 +28,17 @@ def expand_root(root: str) -> str:
     return os.path.expanduser(os.path.expandvars(root.replace(_DATASETS, datasets)))
 
 
-class _LazyRootMetadata(Metadata):
-    """Metadata whose ``root`` follows the environment, so that it may be set after the import."""
+class _LazyMetadata(Metadata):
+    """Metadata whose ``root`` follows the environment, so that it may be set after the import, and whose ``version`` is
+    asked for when it is read, so that no generator is imported before."""
 
     @property
     def root(self) -> str:
         return expand_root(self.root_template)
+
+    @property
+    def version(self) -> int | None:
+        return self.read_version()
 
 
 def register_action_genome(
@@ -44,11 +49,12 @@ def register_action_genome(
     frame_rule: str = "oed",
     source: str = "official",
     prepare: Callable[[str], None] | None = None,
+    version: Callable[[], int | None] = lambda: None,
 ) -> None:
     """Registers a data set in Action Genome's layout under ``name``, without touching a file.
 
     Its metadata has ``thing_classes`` (36, person first), ``attention_classes``, ``spatial_classes``,
-    ``contacting_classes``, ``predicate_classes`` (26), ``frame_rule`` and ``root``.
+    ``contacting_classes``, ``predicate_classes`` (26), ``frame_rule``, ``root`` and ``version``.
 
     Args:
         name: of the catalogs; it stands for one set of frames.
@@ -57,6 +63,7 @@ def register_action_genome(
         frame_rule: which frames count, a key of ``vost_sgg.data.frame_rules.FRAME_RULES``.
         source: "official" pickles or "oed" json.
         prepare: called with the root before it is read, for a data set that makes itself.
+        version: gives that of the generator of such a data set: under another one frames and annotations differ.
     """
 
     def load() -> list[dict]:
@@ -66,8 +73,8 @@ def register_action_genome(
         return load_action_genome(folder, split, frame_rule=frame_rule, source=source)
 
     DatasetCatalog.register(name, load)
-    metadata = MetadataCatalog[name] = _LazyRootMetadata(name=name)
-    metadata.set(root_template=root, frame_rule=frame_rule)
+    metadata = MetadataCatalog[name] = _LazyMetadata(name=name)
+    metadata.set(root_template=root, frame_rule=frame_rule, read_version=version)
     set_metadata(metadata)
 
 
@@ -81,6 +88,12 @@ def _sample(videos: int) -> Callable[[str], None]:
     return prepare
 
 
+def _sample_version() -> int:
+    from vost_sgg.data.sample.generate import VERSION
+
+    return VERSION
+
+
 def _register_all() -> None:
     for split in SPLITS:
         root = f"{_DATASETS}/action_genome"
@@ -90,7 +103,9 @@ def _register_all() -> None:
         register_action_genome(f"action_genome_oed_{split}", root, split, source="oed")
         for name, videos in (("ag_sample", 900), ("ag_sample_mini", 24)):
             root = f"{_DATASETS}/{name}"
-            register_action_genome(f"{name}_{split}", root, split, prepare=_sample(videos))
+            register_action_genome(
+                f"{name}_{split}", root, split, prepare=_sample(videos), version=_sample_version
+            )
 
 
 _register_all()

@@ -88,6 +88,7 @@ class FeatureBankEncoder(nn.Module):
             _check_same_size(self.layers, initial_layers)
             # Goes with the weights, so that a trained part is not started anew where it is loaded.
             self.register_buffer("trained", torch.tensor(False))
+            self.register_load_state_dict_pre_hook(_keep_what_was_trained_from_xavier)
             self.register_load_state_dict_post_hook(_start_from_image_encoder)
 
     @classmethod
@@ -132,7 +133,7 @@ class FeatureBankEncoder(nn.Module):
             present += [known[:, :, side] for _, known in by_side.values()]
         if "spatial" in self.modalities:
             tokens.append(self.spatial_projection(pair_box_code(priors.boxes)))
-            present.append(priors.region_mask[:, :, 2])  # both boxes are known
+            present.append((priors.boxes[..., 2:] > 0).flatten(2).all(-1))  # both boxes are known
         return torch.stack(tokens, dim=2).flatten(1, 2), torch.stack(present, dim=2).flatten(1, 2)
 
 
@@ -165,6 +166,12 @@ def _check_same_size(own: nn.ModuleList, initial: nn.ModuleList) -> None:
             "MODEL.MULTIMODAL_ENCODER.INIT is image_encoder, whose layers are of another number or width: set "
             "NUM_LAYERS and DIM_FEEDFORWARD of MODEL.MULTIMODAL_ENCODER as the image encoder has them, or INIT xavier"
         )
+
+
+def _keep_what_was_trained_from_xavier(_encoder, state_dict: dict, prefix: str, *_) -> None:
+    """Layers that come without the buffer are of a model that had ``INIT`` xavier: they were trained."""
+    if any(name.startswith(f"{prefix}layers.") for name in state_dict):
+        state_dict.setdefault(f"{prefix}trained", torch.tensor(True))
 
 
 def _start_from_image_encoder(encoder: FeatureBankEncoder, _incompatible_keys) -> None:

@@ -21,7 +21,8 @@ class PriorBatch:
         text: (B, x, 3, c) float32 text embeddings; zeros where the text is missing and on padding.
         text_mask: (B, x, 3) bool, False where the text is missing and on padding.
         regions: (B, x, 3, c) float32 embeddings of the regions; zeros on padding.
-        region_mask: (B, x, 3) bool, False where a box of the region is missing and on padding.
+        region_mask: (B, x, 3) bool, False where the embedding is missing (zeros: its frame could not be read), or a box
+            of the region, and on padding.
         boxes: (B, x, 2, 4) float32 cxcywh in [0, 1] of subject and object; zeros on padding.
         pairs: (B, x, 2) int64 rows of the frame's given boxes; -1 where none is given and on padding.
         valid: (B, x) bool, False on padding.
@@ -84,7 +85,8 @@ def _one_frame(frame: FramePriors | None, dim: int) -> dict[str, Tensor]:
         order = _given_order(columns["pairs"])
         columns = {name: value[order] for name, value in columns.items()}
     has_box = (columns["boxes"][..., 2:] > 0).all(-1)
-    columns["region_mask"] = torch.cat((has_box, has_box.all(-1, keepdim=True)), dim=-1)
+    has_box = torch.cat((has_box, has_box.all(-1, keepdim=True)), dim=-1)
+    columns["region_mask"] = has_box & columns["regions"].any(-1)
     columns["valid"] = torch.ones(len(columns["pairs"]), dtype=torch.bool)
     return columns
 

@@ -13,6 +13,7 @@ from vost_sgg.priors.clip import RANDOM, ClipEncoder, build_clip
 from vost_sgg.priors.files import (
     ANOTHER_FOLDER,
     VideoFeatures,
+    VideoFile,
     answers_digest,
     feature_settings,
     features_path,
@@ -114,8 +115,15 @@ class FeatureExtractor:
             )
 
     def is_complete(self, video_id: str) -> bool:
-        """Whether a video's features are stored."""
-        return PathManager.isfile(features_path(self.folder, video_id))
+        """Whether a video's features are stored and made from the answers that there are now.
+
+        Raises:
+            CacheError: the file is damaged, or there are no finished answers.
+        """
+        path = features_path(self.folder, video_id)
+        if not PathManager.isfile(path):
+            return False
+        return VideoFile(path).answers == answers_digest(self.answers.folder, video_id)
 
     def run(self, frames: Sequence[Mapping], done: Callable[[int], None]) -> None:
         """Extracts one video.
@@ -181,7 +189,7 @@ def _features(
         if record["image_id"] in skipped:
             frame_rows[:] = -1
     boxes = [
-        _normalised(frame.boxes, record["width"], record["height"])
+        frame.normalised_boxes(record["width"], record["height"])
         for record, frame in zip(frames, pairs, strict=True)
     ]
     return VideoFeatures(
@@ -195,10 +203,3 @@ def _features(
         region_rows=np.concatenate(rows),
         regions=np.concatenate(regions),
     )
-
-
-def _normalised(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
-    """xyxy in pixels -> cxcywh in [0, 1], float32."""
-    corners = boxes.clip(0, [width, height, width, height]) / [width, height, width, height]
-    first, last = corners[..., :2], corners[..., 2:]
-    return np.concatenate([(first + last) / 2, last - first], axis=-1).astype(np.float32)

@@ -16,7 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from vost_sgg.vlm.backend import backend_tag
-from vost_sgg.vlm.cache import CacheError, video_path, write_whole
+from vost_sgg.vlm.cache import CacheError, finished_path, write_whole
+from vost_sgg.vlm.manifest import dataset_version
 
 SUFFIX = ".safetensors"
 # Embeddings of the vocabulary; the name is that of no video.
@@ -35,12 +36,17 @@ def priors_folder(cfg: CfgNode, dataset_name: str) -> str:
 
 
 def feature_settings(cfg: CfgNode, dataset_name: str) -> dict:
-    """What the config alone says of the features; a part of their manifest."""
+    """What is known of the features before CLIP is loaded; a part of their manifest, which whoever reads them checks.
+
+    The weights are known by their name: a tag, "random", or the file's name wherever it lies.
+    """
     priors = cfg.MODEL.PRIORS
     return {
         "dataset": dataset_name,
+        "dataset_version": dataset_version(dataset_name),
         "task": cfg.MODEL.TASK,
         "clip": priors.CLIP.NAME,
+        "weights_name": os.path.basename(priors.CLIP.WEIGHTS),
         "resize": priors.CLIP.RESIZE,
         "texts": {"object": priors.CLIP.OBJECT_TEXT, "predicate": priors.CLIP.PREDICATE_TEXT},
         "region": {
@@ -160,8 +166,8 @@ def read_texts(folder: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def answers_digest(folder: str, video_id: str) -> str:
-    """16 hexadecimal digits of a video's file of answers."""
-    with PathManager.open(video_path(folder, video_id), "rb") as file:
+    """16 hexadecimal digits of a video's file of answers. Raises CacheError if it is not finished."""
+    with PathManager.open(finished_path(folder, video_id), "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()[:16]
 
 

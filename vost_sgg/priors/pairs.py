@@ -34,7 +34,7 @@ class FramePairs:
             boxes: (R, 4) xyxy in pixels.
             rows: (x, 3) int64 into them, -1 where a region has no box.
         """
-        known = self.boxes[..., 2] > self.boxes[..., 0]
+        known = (self.boxes[..., 2:] > self.boxes[..., :2]).all(-1)
         union = np.concatenate(
             [self.boxes[..., :2].min(1), self.boxes[..., 2:].max(1)], axis=-1
         ).reshape(-1, 1, 4)
@@ -45,6 +45,12 @@ class FramePairs:
         distinct, inverse = np.unique(boxes[known], axis=0, return_inverse=True)
         rows[known] = inverse.reshape(-1)
         return distinct, rows.reshape(-1, 3)
+
+    def normalised_boxes(self, width: int, height: int) -> np.ndarray:
+        """(x, 2, 4) float32 cxcywh in [0, 1] of a frame of ``width`` x ``height`` pixels."""
+        size = np.array([width, height, width, height])
+        first, last = np.split(self.boxes.clip(0, size) / size, 2, axis=-1)
+        return np.concatenate([(first + last) / 2, last - first], axis=-1).astype(np.float32)
 
 
 def frame_pairs(

@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 from detectron2.config import CfgNode
 
+from vost_sgg.data.frames import frame_ground_truth
 from vost_sgg.priors.files import (
     ANOTHER_FOLDER,
     VideoFile,
@@ -18,6 +19,7 @@ from vost_sgg.priors.files import (
     priors_folder,
     read_texts,
 )
+from vost_sgg.priors.pairs import FramePairs
 from vost_sgg.structures import FramePriors
 from vost_sgg.vlm.cache import CacheError
 from vost_sgg.vlm.manifest import check_same, read_manifest
@@ -51,6 +53,7 @@ class PriorsFolder:
         if not self.videos:
             raise CacheError(f"{path}: there are no priors; {commands()}")
         manifest = read_manifest(path)
+        self._task = manifest.get("task")
         if settings is not None:
             shared = {key: manifest.get(key) for key in settings}
             check_same(shared, settings, path, ANOTHER_FOLDER)
@@ -61,16 +64,15 @@ class PriorsFolder:
         """The priors of one frame, numpy, float32.
 
         Raises:
-            CacheError: the video has no features, or its features know no such frame.
+            CacheError: the video has no features, or its features know no such frame, or one with other given boxes.
         """
         file = _open(features_path(self.path, record["video_id"]))
         row = file.row_of.get(record["frame_number"])
         if row is None:
-            raise CacheError(
-                f"{self.path}: nothing is stored of frame {record['image_id']}: the data set changed since; move the "
-                f"folder away and {commands()}"
-            )
+            raise self._other_data(f"nothing is stored of frame {record['image_id']}")
         pairs = slice(*file.pair_starts[row : row + 2].tolist())
+        if not _are_of(file, pairs, record, self._task):
+            raise self._other_data(f"frame {record['image_id']} had other boxes or classes")
         regions = file.regions(*file.region_starts[row : row + 2].tolist())
         named = file.predicates[pairs]
         return FramePriors(
@@ -79,6 +81,11 @@ class PriorsFolder:
             regions=_gathered(regions, file.region_rows[pairs]),
             boxes=file.boxes[pairs],
             pairs=file.pairs[pairs],
+        )
+
+    def _other_data(self, what: str) -> CacheError:
+        return CacheError(
+            f"{self.path}: {what}: the data set changed since; move the folder away and {commands()}"
         )
 
     def _texts(self, classes: np.ndarray, named: np.ndarray) -> np.ndarray:
@@ -136,6 +143,23 @@ class PriorsReader:
             raise CacheError(
                 f"{paths}: {len(missing):,} videos have no priors, such as {missing[0]}; {commands()}"
             )
+
+
+def _are_of(file: VideoFile, rows: slice, record: Mapping, task: str) -> bool:
+    """Whether some stored pairs have the boxes, and in PredCLS the classes, that the task gives of the frame now."""
+    pairs = file.pairs[rows]
+    if (pairs < 0).any():  # nothing is given
+        return True
+    truth = frame_ground_truth(dict(record))
+    if task == "predcls":
+        if not np.array_equal(pairs, truth.pairs):
+            return False
+    elif pairs.max(initial=0) >= len(truth.boxes):
+        return False
+    given = FramePairs(truth.classes[pairs], file.predicates[rows], truth.boxes[pairs], pairs)
+    boxes = given.normalised_boxes(record["width"], record["height"])
+    same_classes = task != "predcls" or np.array_equal(given.classes, file.classes[rows])
+    return same_classes and np.array_equal(boxes, file.boxes[rows])
 
 
 def _text_mask(named: np.ndarray) -> np.ndarray:

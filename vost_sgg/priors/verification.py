@@ -9,7 +9,7 @@ import numpy as np
 from detectron2.utils.file_io import PathManager
 
 from vost_sgg.priors.files import VideoFile, answers_digest, features_path
-from vost_sgg.priors.pairs import frame_pairs
+from vost_sgg.priors.pairs import FramePairs, frame_pairs
 from vost_sgg.vlm.cache import AnswerCache, CacheError, FrameAnswers, write_whole
 from vost_sgg.vlm.manifest import read_manifest
 from vost_sgg.vlm.verification import NAME, left_out
@@ -69,7 +69,7 @@ class FeatureReport:
         self.regions += int(file.region_starts[-1])
         self.empty_frames += int((np.diff(file.pair_starts) == 0).sum())
         self.unnamed_pairs += int((~file.predicates.any(1)).sum())
-        self.boxless_pairs += int((file.boxes[..., 2] == 0).any(1).sum())
+        self.boxless_pairs += int((file.boxes[..., 2:] <= 0).any((1, 2)).sum())
         self.skipped.update(file.skipped)
 
 
@@ -122,14 +122,32 @@ def _differences(
     for row, record in enumerate(frames):
         answer = answers.get(record["image_id"], FrameAnswers())
         expected = frame_pairs(task, record, answer, vocabulary)
-        stored = slice(*file.pair_starts[row : row + 2].tolist())
-        same = (
-            np.array_equal(getattr(file, name)[stored], getattr(expected, name))
-            for name in ("classes", "predicates", "pairs")
-        )
-        if not all(same):
+        if not _same_pairs(file, row, record, expected):
             problems.append(f"{record['image_id']}: its pairs are not those of the answer")
+        if not _same_regions(file, row, record, expected):
+            problems.append(f"{record['image_id']}: its regions are not those of its pairs")
     lengths = np.linalg.norm(file.regions(0, int(file.region_starts[-1])).astype(float), axis=1)
     if not np.allclose(lengths, 1, atol=1e-2):
         problems.append(f"{video_id}: an embedding is not of length one")
     return problems
+
+
+def _same_pairs(file: VideoFile, row: int, record: Mapping, expected: FramePairs) -> bool:
+    """Whether the pairs of the file's ``row``-th frame are the expected ones, with their boxes."""
+    stored = slice(*file.pair_starts[row : row + 2].tolist())
+    wanted = {name: getattr(expected, name) for name in ("classes", "predicates", "pairs")}
+    wanted["boxes"] = expected.normalised_boxes(record["width"], record["height"])
+    return all(np.array_equal(getattr(file, name)[stored], v) for name, v in wanted.items())
+
+
+def _same_regions(file: VideoFile, row: int, record: Mapping, expected: FramePairs) -> bool:
+    """Whether as many regions are stored as the pairs need, each where it belongs; none of an unreadable frame."""
+    boxes, rows = expected.regions()
+    if record["image_id"] in file.skipped:
+        boxes, rows = boxes[:0], np.full_like(rows, -1)
+    pairs, regions = (
+        slice(*starts[row : row + 2].tolist()) for starts in (file.pair_starts, file.region_starts)
+    )
+    return regions.stop - regions.start == len(boxes) and np.array_equal(
+        file.region_rows[pairs], rows
+    )

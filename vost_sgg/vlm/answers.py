@@ -1,12 +1,10 @@
-"""The answer that a prompt asks for: its JSON schema, and the dataclasses that an answer is read into."""
+"""The dataclasses that an answer is read into; docs/vlm.md has the JSON that a prompt asks for."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from vost_sgg.structures import PREDICATE_GROUPS
-from vost_sgg.vlm.words import Vocabulary, prompt_word
 
-# Of the schema below; it stands in the manifest of a cache. An answer of another version is never mixed in.
+# Of the form in docs/vlm.md; it stands in the manifest of a cache. An answer of another version is never mixed in.
 ANSWER_VERSION = 1
 
 # A group's key in an answer. The paper's prompts say "contact".
@@ -83,38 +81,3 @@ class Answer:
 
 def _tuple(value):
     return tuple(value) if isinstance(value, list) else value
-
-
-def answer_schema(task: str, vocabulary: Vocabulary) -> dict:
-    """The JSON schema of the answers of one task.
-
-    predcls: a relation without ``object``; sgcls: ``{"boxes": [relation with "number" and "object", ...]}``, the
-    person's entry without predicates; sgdet: ``{"person": box, "objects": [relation with "object" and "box", ...]}``.
-    """
-    box = {"type": "array", "items": {"type": "integer"}, "minItems": 4, "maxItems": 4}
-    objects = [prompt_word(name) for name in vocabulary.objects]
-    groups = {
-        GROUP_KEYS["contacting"]: _several(vocabulary.contacting),
-        GROUP_KEYS["spatial"]: _several(vocabulary.spatial),
-        GROUP_KEYS["attention"]: {"enum": [prompt_word(n) for n in vocabulary.attention]},
-    }
-    if task == "predcls":
-        return _record(groups)
-    if task == "sgcls":
-        entry = {"number": {"type": "integer", "minimum": 1}, "object": {"enum": objects}, **groups}
-        return _record({"boxes": _list(_record(entry, required=("number", "object")))})
-    entry = {"object": {"enum": objects[1:]}, "box": box, **groups}
-    return _record({"person": box, "objects": _list(_record(entry))})
-
-
-def _several(names: Sequence[str]) -> dict:
-    return _list({"enum": [prompt_word(name) for name in names]})
-
-
-def _list(items: dict) -> dict:
-    return {"type": "array", "items": items}
-
-
-def _record(properties: dict, required: Sequence[str] | None = None) -> dict:
-    required = list(properties if required is None else required)
-    return {"type": "object", "properties": properties, "required": required}

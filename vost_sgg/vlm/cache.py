@@ -122,7 +122,7 @@ def cache_folder(cfg: CfgNode, dataset_name: str) -> str:
 
 
 def video_path(folder: str, video_id: str) -> str:
-    """The finished file of a video."""
+    """Where the finished file of a video is, or will be."""
     return os.path.join(folder, video_id + SUFFIX)
 
 
@@ -146,16 +146,22 @@ def scan(path: str) -> tuple[list[CacheLine], list[int], int]:
     return lines, corrupt, end
 
 
+def finished_path(folder: str, video_id: str) -> str:
+    """The finished file of a video. Raises CacheError if there is none."""
+    path = video_path(folder, video_id)
+    if not PathManager.isfile(path):
+        state = "is not finished" if PathManager.isfile(path + PART) else "has no answers"
+        raise CacheError(f"{path}: the video {state}; run tools/extract_vlm.py again, it goes on")
+    return path
+
+
 def read_video(folder: str, video_id: str) -> list[CacheLine]:
     """The finished answers of a video.
 
     Raises:
         CacheError: they are missing, unfinished or corrupt.
     """
-    path = video_path(folder, video_id)
-    if not PathManager.isfile(path):
-        state = "is not finished" if PathManager.isfile(path + PART) else "has no answers"
-        raise CacheError(f"{path}: the video {state}; run tools/extract_vlm.py again, it goes on")
+    path = finished_path(folder, video_id)
     lines, corrupt, end = scan(path)
     if end != os.path.getsize(PathManager.get_local_path(path)):
         corrupt.append(len(lines) + len(corrupt) + 1)

@@ -11,8 +11,12 @@ from detectron2.data import MetadataCatalog
 from detectron2.modeling import META_ARCH_REGISTRY
 from torch import nn
 
+from vost_sgg.data.loaders import read_datasets
 from vost_sgg.structures import PREDICATE_GROUPS, FrameGroundTruth, FramePrediction
-from vost_sgg.vlm.cache import AnswerCache, FrameAnswers, cache_folder
+from vost_sgg.vlm.cache import AnswerCache, CacheError, FrameAnswers, cache_folder
+from vost_sgg.vlm.extraction import videos_of
+from vost_sgg.vlm.manifest import ANOTHER_FOLDER, check_same, dataset_version, read_manifest
+from vost_sgg.vlm.verification import answers_to_others
 from vost_sgg.vlm.words import Vocabulary
 
 logger = logging.getLogger(__name__)
@@ -28,16 +32,17 @@ class CachedVLM(nn.Module):
     Args:
         folder: of the cache of answers; it is not opened before :meth:`load` or the first prediction.
         task: predcls, sgcls or sgdet.
-        vocabulary: of the data set.
+        dataset_name: of the data set that the answers are about; its metadata gives the vocabulary.
     """
 
     # Read by the engine: there is nothing to train; ``load`` stands in for a checkpoint.
     has_parameters = False
 
     @configurable
-    def __init__(self, *, folder: str, task: str, vocabulary: Vocabulary):
+    def __init__(self, *, folder: str, task: str, dataset_name: str):
         super().__init__()
-        self.folder, self.task, self.vocabulary = folder, task, vocabulary
+        self.folder, self.task, self.dataset_name = folder, task, dataset_name
+        self.vocabulary = Vocabulary.of(MetadataCatalog.get(dataset_name))
 
     @classmethod
     def from_config(cls, cfg: CfgNode):
@@ -49,7 +54,7 @@ class CachedVLM(nn.Module):
         return {
             "folder": cache_folder(cfg, name),
             "task": cfg.MODEL.TASK,
-            "vocabulary": Vocabulary.of(MetadataCatalog.get(name)),
+            "dataset_name": name,
         }
 
     @cached_property
@@ -58,13 +63,33 @@ class CachedVLM(nn.Module):
         return AnswerCache(self.folder)
 
     def load(self) -> None:
-        """Reads every answer once and logs how many frames have none. Raises CacheError if a file is damaged."""
+        """Reads every answer once and logs how many frames have none.
+
+        Raises:
+            CacheError: a file is damaged, or the answers are about other frames, boxes or classes than the data set's.
+        """
+        self._check_dataset()
         answers = [answer for _, answer in self.cache]
         empty = sum(answer.empty == answer.asked for answer in answers)
         logger.info(
             f"{self.folder}: answers about {len(answers):,} frames, {empty:,} of them empty: "
             "these frames name no triplet"
         )
+
+    def _check_dataset(self) -> None:
+        version = {"dataset_version": dataset_version(self.dataset_name)}
+        asked = {key: read_manifest(self.cache.folder).get(key) for key in version}
+        check_same(asked, version, self.folder)
+        videos = videos_of(read_datasets([self.dataset_name])[0])
+        metadata = MetadataCatalog.get(self.dataset_name)
+        others = answers_to_others(self.folder, videos, self.task, metadata)
+        if others:
+            frame, pair = others[0]
+            raise CacheError(
+                f"{self.folder}: {len(others):,} answers are to other prompts than those about {self.dataset_name}, "
+                f"such as {frame}{f', pair {pair}' if pair else ''}: the data set or the templates changed since; "
+                f"{ANOTHER_FOLDER}, or move the folder away, and run tools/extract_vlm.py again"
+            )
 
     def forward(self, clips: Sequence[dict]) -> list[list[FramePrediction]]:
         """One list a clip, with one prediction a target, in the order of its ``references``."""

@@ -3,6 +3,7 @@
 import json
 import os
 
+from detectron2.data import MetadataCatalog
 from detectron2.utils.file_io import PathManager
 
 from vost_sgg.vlm.answers import ANSWER_VERSION
@@ -18,6 +19,7 @@ def make_manifest(backend: VLMBackend, dataset_name: str, task: str) -> dict:
     """The manifest of a folder that ``backend`` fills."""
     return {
         "dataset": dataset_name,
+        "dataset_version": dataset_version(dataset_name),
         "task": task,
         "backend": type(backend).__name__,
         "tag": backend.tag,
@@ -28,6 +30,11 @@ def make_manifest(backend: VLMBackend, dataset_name: str, task: str) -> dict:
         "answer_version": ANSWER_VERSION,
         "parser_version": PARSER_VERSION,
     }
+
+
+def dataset_version(name: str) -> int | None:
+    """That of a generated data set, whose frames and annotations are others under another one; None of real ones."""
+    return MetadataCatalog.get(name).get("version")
 
 
 ANOTHER_FOLDER = "set another MODEL.VLM.TAG or MODEL.VLM.CACHE"

@@ -14,7 +14,7 @@ from vost_sgg.vlm.boxes import BoxFrame
 from vost_sgg.vlm.words import Vocabulary, prompt_word
 
 # Of the templates' wording; it stands in the manifest of a cache. Count it up with every change of a template.
-PROMPT_VERSION = 1
+PROMPT_VERSION = 2
 TASKS = ("predcls", "sgcls", "sgdet")
 
 

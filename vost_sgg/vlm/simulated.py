@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import random
+import sys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,18 +12,18 @@ from detectron2.data import DatasetCatalog, MetadataCatalog
 
 from vost_sgg.data.frames import frame_ground_truth
 from vost_sgg.structures import PREDICATE_GROUPS
-from vost_sgg.vlm import confusion
+from vost_sgg.vlm import confusion, malformed, writing
 from vost_sgg.vlm.answers import PARSED, Answer, Relation
 from vost_sgg.vlm.backend import VLM, VLMBackend
 from vost_sgg.vlm.confusion import confused_class, confused_predicate, seeded
-from vost_sgg.vlm.malformed import malformed
 from vost_sgg.vlm.prompts import Prompt
 from vost_sgg.vlm.words import Vocabulary
-from vost_sgg.vlm.writing import annotated_answer, write_answer
 
 _SAMPLE = "ag_sample"
 # Its images are resized as Qwen2.5-VL's: sides of a multiple of this.
 _FACTOR = 28
+# Where its answers are made; the vocabulary and the prompts have versions and hashes of their own.
+_CODE = (sys.modules[__name__], confusion, malformed, writing)
 
 
 @VLM.register()
@@ -69,17 +70,15 @@ class SimulatedVLM(VLMBackend):
         return [self._respond(prompt) for _, prompt in requests]
 
     def fingerprint(self) -> str:
-        """Of the confusion model and of the annotations, for these are what it answers from."""
-        digest = hashlib.sha256(inspect.getsource(confusion).encode())
+        """Of the code that makes an answer, and of the annotations that it is made from."""
+        digest = hashlib.sha256()
+        for module in _CODE:
+            digest.update(inspect.getsource(module).encode())
         for image_id, record in self._records.items():
             truth = frame_ground_truth(record)
-            digest.update(image_id.encode())
-            for array in (
-                truth.boxes,
-                truth.classes,
-                *(getattr(truth, g) for g in PREDICATE_GROUPS),
-            ):
-                digest.update(np.ascontiguousarray(array).tobytes())
+            digest.update(f"{image_id}{truth.size}".encode())
+            for field in ("boxes", "classes", "pairs", *PREDICATE_GROUPS):
+                digest.update(np.ascontiguousarray(getattr(truth, field)).tobytes())
         return digest.hexdigest()[:16]
 
     def settings(self) -> dict:
@@ -87,11 +86,11 @@ class SimulatedVLM(VLMBackend):
 
     def _respond(self, prompt: Prompt) -> str:
         record = self._records[prompt.image_id]
-        truth = annotated_answer(prompt, record, self._vocabulary)
+        truth = writing.annotated_answer(prompt, record, self._vocabulary)
         answer = self._with_errors(truth, prompt, record)
-        text = write_answer(answer, prompt, self._vocabulary)
+        text = writing.write_answer(answer, prompt, self._vocabulary)
         draw = seeded(prompt.image_id, prompt.pair, prompt.task, "form")
-        return malformed(text, draw) if draw.random() < confusion.MALFORMED else text
+        return malformed.malformed(text, draw) if draw.random() < confusion.MALFORMED else text
 
     def _with_errors(self, truth: Answer, prompt: Prompt, record: Mapping) -> Answer:
         named = [self._relation(r, prompt, record) for r in truth.relations]

@@ -2,16 +2,16 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from detectron2.utils.file_io import PathManager
 
 from vost_sgg.vlm.boxes import BoxFrame
-from vost_sgg.vlm.cache import CacheError, CacheLine, read_video, video_path, write_whole
+from vost_sgg.vlm.cache import CacheError, CacheLine, Key, read_video, video_path, write_whole
 from vost_sgg.vlm.manifest import read_manifest
 from vost_sgg.vlm.parser import ParseReport
-from vost_sgg.vlm.prompts import build_prompts
+from vost_sgg.vlm.prompts import Prompt, build_prompts
 
 NAME = "report.json"
 # Lines of a list that are printed; the file on disk has all of them.
@@ -107,19 +107,47 @@ def verify(folder: str, videos: Sequence[Sequence[Mapping]], task: str, metadata
     return problems
 
 
+def answers_to_others(
+    folder: str, videos: Sequence[Sequence[Mapping]], task: str, metadata
+) -> list[Key]:
+    """The answers that are to another prompt than the data set has now, or about a frame or pair that it does not have.
+
+    Raises:
+        CacheError: a file is damaged.
+    """
+    kind = read_manifest(folder).get("box_frame", "")
+    others = []
+    for frames in videos:
+        path = video_path(folder, frames[0]["video_id"])
+        lines = read_video(folder, frames[0]["video_id"]) if PathManager.isfile(path) else []
+        asked = _prompts(lines, frames, task, metadata, kind)
+        hashes = {key: prompt.hash for key, prompt in asked.items()}
+        others += [line.key for line in lines if hashes.get(line.key) != line.prompt]
+    return others
+
+
+def _prompts(
+    lines: Iterable[CacheLine], frames: Sequence[Mapping], task: str, metadata, kind: str
+) -> dict[Key, Prompt]:
+    """The prompts about those frames that have a line, which says how large the model saw them."""
+    sizes = {line.frame: line.size for line in lines}
+    prompts = [
+        prompt
+        for record in frames
+        if (size := sizes.get(record["image_id"])) is not None
+        for prompt in build_prompts(task, record, metadata, box_frame=kind, processed_size=size)
+    ]
+    return {(prompt.image_id, prompt.pair): prompt for prompt in prompts}
+
+
 def _differences(
-    lines: dict, frames: Sequence[Mapping], task: str, metadata, kind: str
+    lines: dict[Key, CacheLine], frames: Sequence[Mapping], task: str, metadata, kind: str
 ) -> list[str]:
-    problems, asked = [], set()
-    for record in frames:
-        size = next((n.size for n in lines.values() if n.frame == record["image_id"]), None)
-        if size is None:
-            problems.append(f"{record['image_id']}: no answer")
-            continue
-        for prompt in build_prompts(task, record, metadata, box_frame=kind, processed_size=size):
-            key = prompt.image_id, prompt.pair
-            asked.add(key)
-            problems += _about(key, lines.get(key), prompt)
+    asked = _prompts(lines.values(), frames, task, metadata, kind)
+    seen = {line.frame for line in lines.values()}
+    problems = [f"{r['image_id']}: no answer" for r in frames if r["image_id"] not in seen]
+    for key, prompt in asked.items():
+        problems += _about(key, lines.get(key), prompt)
     spare = [key for key in lines if key not in asked]
     return problems + [f"{frame}, pair {pair}: not in the data set" for frame, pair in spare]
 
