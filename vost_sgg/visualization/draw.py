@@ -9,7 +9,15 @@ from matplotlib.patheffects import withStroke
 from vost_sgg.structures import FrameGroundTruth, FramePrediction
 from vost_sgg.visualization.graph import draw_graph, graph_height
 from vost_sgg.visualization.relations import Node, drawn_graph
-from vost_sgg.visualization.style import DPI, MARGIN, PAD, label, label_size, node_colour
+from vost_sgg.visualization.style import (
+    DPI,
+    MARGIN,
+    PAD,
+    label,
+    label_size,
+    label_spot,
+    node_colour,
+)
 
 # Pixels of the picture.
 LONG_SIDE = 760
@@ -84,17 +92,5 @@ def _draw_frame(axes, image: np.ndarray, nodes: list[Node], unit: np.ndarray) ->
 
 def _place(axes, text, box: np.ndarray, taken: list[np.ndarray]) -> None:
     """Moves a label to the corner of its box where it covers the least of other labels."""
-    size = np.array(label_size(text))
-    limit = np.array([axes.get_xlim()[1], axes.get_ylim()[0]]) - size
-    x0, y0, x1, y1 = box
-    right, above, below = x1 - size[0], y0 - size[1], y1 - size[1]
-    corners = [(x0, above), (x0, y0), (right, above), (right, y0), (x0, below), (right, below)]
-    spots = [np.clip(spot, 0, limit) for spot in [*corners, (x0, y1), (right, y1)]]
-    best = min(spots, key=lambda spot: sum(_overlap(spot, size, other) for other in taken))
-    taken.append(np.concatenate([best, best + size]))
-    text.set_position(best + PAD)
-
-
-def _overlap(corner: np.ndarray, size: np.ndarray, other: np.ndarray) -> float:
-    sides = np.minimum(corner + size, other[2:]) - np.maximum(corner, other[:2])
-    return float(np.prod(np.maximum(sides, 0)))
+    limit = np.array([axes.get_xlim()[1], axes.get_ylim()[0]])
+    text.set_position(label_spot(np.array(label_size(text)), box, limit, taken) + PAD)

@@ -1,5 +1,6 @@
 """Sizes, colours and labels that the drawings share. Lengths are pixels of the picture."""
 
+import numpy as np
 from matplotlib.text import Text
 
 DPI = 100
@@ -37,3 +38,28 @@ def label_size(text: Text) -> tuple[float, float]:
     """Width and height of a label, its plate included."""
     extent = text.get_window_extent(text.axes.figure.canvas.get_renderer())
     return extent.width + 2 * PAD, extent.height + 2 * PAD
+
+
+def label_spot(
+    size: np.ndarray, box: np.ndarray, limit: np.ndarray, taken: list[np.ndarray]
+) -> np.ndarray:
+    """The upper left corner of a label at a corner of its box, where it covers the least of other labels.
+
+    Args:
+        size: (2,) width and height of the label.
+        box: (4,) xyxy.
+        limit: (2,) width and height of the picture, which the label does not leave.
+        taken: (4,) xyxy of the labels that stand; this one is appended.
+    """
+    x0, y0, x1, y1 = box
+    right, above, below = x1 - size[0], y0 - size[1], y1 - size[1]
+    corners = [(x0, above), (x0, y0), (right, above), (right, y0), (x0, below), (right, below)]
+    spots = [np.clip(spot, 0, limit - size) for spot in [*corners, (x0, y1), (right, y1)]]
+    best = min(spots, key=lambda spot: sum(_overlap(spot, size, other) for other in taken))
+    taken.append(np.concatenate([best, best + size]))
+    return best
+
+
+def _overlap(corner: np.ndarray, size: np.ndarray, other: np.ndarray) -> float:
+    sides = np.minimum(corner + size, other[2:]) - np.maximum(corner, other[:2])
+    return float(np.prod(np.maximum(sides, 0)))

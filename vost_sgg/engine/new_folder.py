@@ -1,0 +1,37 @@
+"""A folder of results that is there whole or not at all."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from vost_sgg.data.dump import PARTIAL
+
+
+def check_new_folder(folder: str) -> None:
+    """Raises FileExistsError if there is something of this name that is no empty folder."""
+    if os.path.lexists(folder) and not (os.path.isdir(folder) and not os.listdir(folder)):
+        raise FileExistsError(
+            f"{folder} exists and is not an empty folder: name another one, or move it away"
+        )
+
+
+@contextmanager
+def new_folder(folder: str) -> Iterator[str]:
+    """A temporary folder beside ``folder``, which gets its name when the body ends without an error.
+
+    Raises:
+        FileExistsError: as :func:`check_new_folder`, at the start or at the end.
+    """
+    check_new_folder(folder)
+    folder = os.path.abspath(folder)
+    parent, name = os.path.split(folder)
+    partial = os.path.join(parent, f".{name}.{os.getpid()}{PARTIAL}")
+    shutil.rmtree(partial, ignore_errors=True)
+    os.makedirs(partial)
+    try:
+        yield partial
+        check_new_folder(folder)
+        os.rename(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
