@@ -190,6 +190,8 @@ def test_a_frame_whose_given_boxes_changed_is_refused(readers, records, task):
         return
     with pytest.raises(CacheError, match=r"frame A.mp4/000001.png had other boxes.*move the fold"):
         readers[task](record)
+    bare = {key: record[key] for key in ("image_id", "video_id", "frame_number")}
+    assert len(readers[task](bare)) == 2
 
 
 def test_predcls_notices_another_class_and_sgcls_is_not_told_it(readers, records):

@@ -146,9 +146,12 @@ class PriorsReader:
 
 
 def _are_of(file: VideoFile, rows: slice, record: Mapping, task: str) -> bool:
-    """Whether some stored pairs have the boxes, and in PredCLS the classes, that the task gives of the frame now."""
+    """Whether some stored pairs have the boxes, and in PredCLS the classes, that the task gives of the frame now.
+
+    A record without annotations, as a video's that is no part of a data set, is not compared.
+    """
     pairs = file.pairs[rows]
-    if (pairs < 0).any():  # nothing is given
+    if (pairs < 0).any() or "annotations" not in record:  # nothing is given
         return True
     truth = frame_ground_truth(dict(record))
     if task == "predcls":
