@@ -4,6 +4,8 @@
     python tools/benchmark.py model --config-file configs/oed_predcls.yaml --batch 2
     python tools/benchmark.py model --config-file configs/oed_predcls.yaml --device cuda --precision bfloat16 \\
         --json after.json --compare before.json
+    python tools/benchmark.py data --config-file configs/oed_predcls.yaml --workers 4
+    python tools/benchmark.py index
     python tools/benchmark.py evaluator
 
 For a config with a temporal phase the last line of `model` reads `video-level over frame-by-frame: 3.21x`.
@@ -22,6 +24,17 @@ targets. video: a whole video at once, as in an evaluation. Its phases are timed
 a large matrix product timed in the same run in the same precision. Peak memory: of tensors on CUDA; on the CPU, of the
 whole process until then, so that it never falls from one measurement to the next. Frame by frame: a test loop as OED's
 in plain float32, which runs each target and its references anew.
+"""
+
+_DATA = """
+Measures how fast frames come from disk, on made-up PNG files: reading one, reading and mapping one (augmentation,
+resizing), a loader with one worker and with all, and then some training steps of each stage with that loader: does a
+step wait for its batch? Priors are not read.
+"""
+_INDEX = """
+Generates annotations with Action Genome's counts in its file format (no download), and measures in fresh processes what
+they cost: a first start, which reads the pickles, a second one, which reads the index that the first has left, and
+what each data worker adds to the memory.
 """
 
 
@@ -85,6 +98,37 @@ def _run_evaluator(args: argparse.Namespace) -> int:
     return 0
 
 
+def _run_data(args: argparse.Namespace) -> int:
+    from vost_sgg.engine.benchmark.data import DataWorkload, benchmark_data
+    from vost_sgg.engine.benchmark.reports import data_table
+    from vost_sgg.engine.launching import SETUP_ERRORS, user_errors
+
+    with user_errors(*SETUP_ERRORS, AssertionError):
+        _check_counts(args)
+        other = _other_report(args)
+        workload = DataWorkload(_size(args), args.workers, args.batches, args.steps)
+        cfg = _config(args)
+        report = {"benchmark": args.command, "config": args.config_file}
+        report |= benchmark_data(cfg, workload)
+    print(data_table(report))
+    _finish(args, report, other)
+    return 0
+
+
+def _run_index(args: argparse.Namespace) -> int:
+    from vost_sgg.engine.benchmark.index import benchmark_index
+    from vost_sgg.engine.benchmark.reports import index_table
+    from vost_sgg.engine.launching import SETUP_ERRORS, user_errors
+
+    with user_errors(*SETUP_ERRORS):
+        _check_counts(args)
+        other = _other_report(args)
+    report = {"benchmark": args.command, **benchmark_index(args.frames, args.workers)}
+    print(index_table(report))
+    _finish(args, report, other)
+    return 0
+
+
 def _config(args: argparse.Namespace):
     """The config with what the arguments change: the device, and the batch of every stage."""
     import yaml
@@ -118,22 +162,26 @@ def _workload(args: argparse.Namespace):
 
     from vost_sgg.engine.benchmark.model import Workload
 
-    width, _, height = args.size.partition("x")
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise ValueError(f"--size {args.size}: give WIDTHxHEIGHT in pixels, such as 480x270")
     if args.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("--device cuda: this machine has no CUDA device")
     return Workload(
         device=torch.device(args.device or _device()),
         precision=args.precision,
         frames=args.frames,
-        size=(int(width), int(height)),
+        size=_size(args),
         repeats=args.repeats,
     )
 
 
+def _size(args: argparse.Namespace) -> tuple[int, int]:
+    width, _, height = args.size.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise ValueError(f"--size {args.size}: give WIDTHxHEIGHT in pixels, such as 480x270")
+    return int(width), int(height)
+
+
 def _check_counts(args: argparse.Namespace) -> None:
-    for name in ("frames", "repeats", "batch"):
+    for name in ("frames", "repeats", "batch", "batches", "workers"):
         value = getattr(args, name, None)
         if value is not None and value < 1:
             raise ValueError(f"--{name} must be at least 1 (got {value})")
@@ -174,9 +222,24 @@ def _parser() -> argparse.ArgumentParser:
     evaluator = commands.add_parser("evaluator", help="frames/s of the recall, on one thread")
     evaluator.set_defaults(run=_run_evaluator)
     evaluator.add_argument("--frames", type=int, default=2000, metavar="N", help="default: 2000")
+    data = commands.add_parser(
+        "data", help="speed of the data path", description=_DATA, formatter_class=raw
+    )
+    data.set_defaults(run=_run_data)
+    _add_data_arguments(data)
+    index = commands.add_parser(
+        "index", help="cost of a start on a large data set", description=_INDEX, formatter_class=raw
+    )
+    index.set_defaults(run=_run_index)
+    index.add_argument(
+        "--frames", type=int, default=288_782, metavar="N", help="default: 288782, Action Genome's"
+    )
+    index.add_argument("--workers", type=int, default=4, metavar="N", help="default: 4")
     for command in (model, evaluator):
-        _add_common_arguments(command)
-    for command in (parameters, model):
+        _add_repeats(command)
+    for command in (model, evaluator, data, index):
+        _add_report_arguments(command)
+    for command in (parameters, model, data):
         command.add_argument("--config-file", required=True, metavar="FILE", help="of configs/")
         command.add_argument(
             "opts", nargs=argparse.REMAINDER, metavar="KEY VALUE", help="config keys"
@@ -185,23 +248,45 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_model_arguments(model: argparse.ArgumentParser) -> None:
-    model.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda if there is one")
+    _add_device_size_and_batch(model)
     model.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     model.add_argument(
         "--frames", type=int, default=12, metavar="N", help="of the video (default: 12)"
     )
-    model.add_argument(
-        "--size", default="480x270", metavar="WxH", help="of its frames in pixels, before resizing"
+
+
+def _add_data_arguments(data: argparse.ArgumentParser) -> None:
+    _add_device_size_and_batch(data)
+    data.add_argument("--workers", type=int, default=2, metavar="N", help="default: 2")
+    data.add_argument(
+        "--batches", type=int, default=20, metavar="N", help="a loader is timed over (default: 20)"
     )
-    model.add_argument(
+    data.add_argument(
+        "--steps",
+        type=int,
+        default=5,
+        metavar="N",
+        help="of training a stage; 0: none (default: 5)",
+    )
+
+
+def _add_device_size_and_batch(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda if there is one")
+    command.add_argument(
+        "--size", default="480x270", metavar="WxH", help="of the frames in pixels, before resizing"
+    )
+    command.add_argument(
         "--batch", type=int, metavar="N", help="clips of a training step (default: the config's)"
     )
 
 
-def _add_common_arguments(command: argparse.ArgumentParser) -> None:
+def _add_repeats(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--repeats", type=int, default=5, metavar="N", help="timings a median (default: 5)"
     )
+
+
+def _add_report_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", metavar="FILE", help="write every number there")
     command.add_argument(
         "--compare", metavar="FILE", help="print ratios to the numbers that another run wrote"

@@ -60,6 +60,54 @@ def evaluator_table(report: dict) -> str:
     )
 
 
+def data_table(report: dict) -> str:
+    """The table of ``benchmark_data``'s document."""
+    settings = report["settings"]
+    width, height = settings["size"]
+    head = (
+        f"frames of {width}x{height}, {settings['file_bytes'] / 1e3:.0f} kB in the mean; {settings['cpus']} CPU "
+        f"core(s), model on {settings['device']}, batch {settings['batch']}"
+    )
+    milliseconds = report["milliseconds_per_frame"].items()
+    rows = [(f"{name}, one process", f"{value:.2f} ms a frame") for name, value in milliseconds]
+    rates = report["frames_per_second"].items()
+    rows += [(f"loader, {n} worker(s)", f"{rate:,.1f} frames/s") for n, rate in rates]
+    for stage, step in report["training"].items():
+        name = f"training step {stage}".strip()
+        if step["seconds"] is None:
+            rows.append((name, "nothing to train"))
+            continue
+        share = step["waiting_seconds"] / step["seconds"]
+        said = f"{1e3 * step['waiting_seconds']:.1f} ms of {step['seconds']:.3f} s ({share:.1%})"
+        rows.append((f"{name} waits for its batch", said))
+    return head + "\n" + tabulate(rows, ("data", ""), **_RIGHT)
+
+
+def index_table(report: dict) -> str:
+    """The table of ``benchmark_index``'s document."""
+    settings = report["settings"]
+    head = (
+        f"{settings['frames']:,} frames, {settings['bytes'] / 1e6:,.0f} MB of annotations, "
+        f"{settings['cpus']} CPU core(s); seconds and MiB beyond the imports"
+    )
+    starts = [report["first_start"], report["second_start"]]
+    rows = []
+    for step in starts[0]["seconds"]:
+        times = [f"{s['seconds'][step]:.2f} s ({s['cpu_seconds'][step]:.2f} CPU)" for s in starts]
+        rows.append((step, *times))
+    rows.append(("peak memory", *(_mib(s["peak_bytes"]) for s in starts)))
+    rows.append(("of it imports", *(_mib(s["imports_bytes"]) for s in starts)))
+    gains = report["worker_bytes"]
+    return "\n".join(
+        [
+            head,
+            tabulate(rows, ("index", "first start", "second start"), **_RIGHT),
+            f"each of {settings['workers']} data workers adds {_mib(gains['records'])} while it reads its share of the "
+            f"training frames; as a list of dicts it would add {_mib(gains['list_of_dicts'])}",
+        ]
+    )
+
+
 def read_report(path: str, kind: str) -> dict:
     """The document that an earlier run wrote.
 
