@@ -1,0 +1,269 @@
+"""What evaluations left on disk, read back: a folder of a training, one of its stages, a file, an ablation."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
+
+import yaml
+from detectron2.utils.file_io import PathManager
+
+from vost_sgg.evaluation.protocols import CONSTRAINTS, Protocol
+from vost_sgg.evaluation.results import FORMAT_VERSION
+
+RESULTS_PATTERN = "scene_graph_recall_*.json"
+ABLATION_FILE = "ablation.json"
+_ABLATION_VERSION = 1
+_LAST_STAGE = "temporal"
+# Two runs of one model may differ in these keys, and in keys under them.
+_MAY_DIFFER = (
+    *("SEED", "OUTPUT_DIR", "MODEL.WEIGHTS", "MODEL.DEVICE", "MODEL.EVALUATOR.METHOD"),
+    *("MODEL.VLM.CACHE", "MODEL.PRIORS.CACHE", "DATALOADER.NUM_WORKERS", "STAGES"),
+)
+
+# Constraint -> metric, such as "R@10" -> fractions, one a run.
+Recalls = Mapping[str, Mapping[str, tuple[float, ...]]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model's evaluation, or its row of an ablation.
+
+    Args:
+        method: the model's name.
+        path: the file.
+        protocol: the rules it was scored by; its task is the model's.
+        scored: what was scored, as a text: data set, frame rule, number of frames.
+        dataset: name of the data set.
+        recalls: of the model.
+        companions: what else was scored on the same frames, such as the frequency baseline: name -> its recalls.
+        document: the whole file.
+        config: the config it was made with, flat ("SOLVER.BASE_LR"); empty if none lies beside the file.
+    """
+
+    method: str
+    path: str
+    protocol: Protocol
+    scored: str
+    dataset: str
+    recalls: Recalls
+    companions: Mapping[str, Recalls] = field(default_factory=dict)
+    document: Mapping = field(default_factory=dict)
+    config: Mapping = field(default_factory=dict)
+
+    @property
+    def task(self) -> str:
+        return self.protocol.task
+
+    @property
+    def comparable(self) -> tuple[Protocol, str]:
+        """Equal where two runs may stand in one table. Constraints and pair NMS, each method's own, may differ."""
+        return replace(self.protocol, constraints=("with",), nms=None), self.scored
+
+
+def read_runs(arguments: Sequence[str], *, stage: str | None = None) -> list[Run]:
+    """The runs that a command line names.
+
+    Args:
+        arguments: each a folder that ``tools/train_net.py`` or ``tools/ablation.py`` wrote, the folder of a stage, or a
+            JSON file; ``NAME=`` before it is the model's name in place of the one in the file.
+        stage: of a run with several stages, the one that is taken; None takes the last, "temporal".
+
+    Raises:
+        FileNotFoundError: nothing is there, or no results in it.
+        ValueError: a file is of another kind or version or damaged, or is named twice.
+    """
+    runs, seen = [], {}
+    for argument in arguments:
+        name, place = _split_name(argument)
+        path = _find_results(place, stage)
+        if path in seen:
+            raise ValueError(f"{seen[path]} and {argument} are the same results, {path}")
+        seen[path] = argument
+        runs += _read_file(path, name, stage)
+    return runs
+
+
+def check_comparable(runs: Sequence[Run]) -> None:
+    """Raises ValueError, with what differs, unless the runs of each task are :attr:`Run.comparable`."""
+    first: dict[str, Run] = {}
+    for run in runs:
+        other = first.setdefault(run.task, run)
+        if run.comparable != other.comparable:
+            raise ValueError(
+                f"not comparable: {other.path} is {other.protocol.describe()}, {other.scored}; {run.path} is "
+                f"{run.protocol.describe()}, {run.scored}; evaluate both by one protocol on one data set"
+            )
+
+
+def config_differences(runs: Sequence[Run]) -> dict[str, list[str]]:
+    """Config key -> its values, of what differs among runs beside seed, folders and initial weights."""
+    configs = [run.config for run in runs if run.config]
+    keys = sorted(key for key in set().union(*configs) if not _may_differ(key))
+    values = {key: list(dict.fromkeys(str(config.get(key)) for config in configs)) for key in keys}
+    return {key: different for key, different in values.items() if len(different) > 1}
+
+
+def _may_differ(key: str) -> bool:
+    return any(key == allowed or key.startswith(f"{allowed}.") for allowed in _MAY_DIFFER)
+
+
+def _split_name(argument: str) -> tuple[str | None, str]:
+    name, equals, place = argument.partition("=")
+    if not equals or PathManager.exists(argument):
+        return None, argument
+    if not name or not place:
+        raise ValueError(f"{argument!r}: a run is PATH or NAME=PATH")
+    return name, place
+
+
+def _find_results(place: str, stage: str | None) -> str:
+    if PathManager.isfile(place):
+        return os.path.realpath(PathManager.get_local_path(place))
+    if not PathManager.isdir(place):
+        raise FileNotFoundError(f"no file or folder {place}")
+    files = _results_in(place) or _results_of_stage(place, stage)
+    if len(files) > 1:
+        raise ValueError(f"{place} has several results; name one of them: {', '.join(files)}")
+    return os.path.realpath(PathManager.get_local_path(files[0]))
+
+
+def _results_in(folder: str) -> list[str]:
+    names = PathManager.ls(folder)
+    if ABLATION_FILE in names:
+        return [os.path.join(folder, ABLATION_FILE)]
+    return [os.path.join(folder, name) for name in sorted(names) if fnmatch(name, RESULTS_PATTERN)]
+
+
+def _results_of_stage(folder: str, stage: str | None) -> list[str]:
+    found = {}
+    for name in sorted(PathManager.ls(folder)):
+        path = os.path.join(folder, name)
+        if PathManager.isdir(path) and _results_in(path):
+            found[name] = _results_in(path)
+    if not found:
+        raise FileNotFoundError(
+            f"{folder} has no {RESULTS_PATTERN}, nor has a stage in it: evaluate the model by tools/train_net.py"
+        )
+    if stage is None:
+        stage = _LAST_STAGE if _LAST_STAGE in found or len(found) > 1 else next(iter(found))
+    if stage not in found:
+        folders = ", ".join(os.path.join(folder, name) for name in found)
+        raise ValueError(
+            f"{folder} has no results of stage {stage!r}; name what to take: {folders}"
+        )
+    return found[stage]
+
+
+def _read_file(path: str, name: str | None, stage: str | None) -> list[Run]:
+    document = _read_json(path)
+    kinds = {"methods": FORMAT_VERSION, "rows": _ABLATION_VERSION}
+    kind = next((kind for kind in kinds if kind in document), None)
+    if kind is None:
+        raise ValueError(
+            f"{path} holds no scene graph recall but {', '.join(list(document)[:4]) or 'nothing'}: a run is a folder "
+            "of tools/train_net.py, or the JSON file of an evaluation or an ablation"
+        )
+    if document.get("format_version") != kinds[kind]:
+        raise ValueError(
+            f"{path} has format_version {document.get('format_version')!r}, this library reads {kinds[kind]}: "
+            "evaluate the model again"
+        )
+    try:
+        if kind == "rows":
+            return _ablation(document, path, name, stage)
+        return [_evaluation(document, path, name)]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{path} is damaged: {type(error).__name__}: {error}") from error
+
+
+def _read_json(path: str) -> dict:
+    try:
+        with PathManager.open(path, "r", encoding="utf-8") as file:
+            document = json.load(file)
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is no JSON file: {error}") from error
+    if not isinstance(document, dict):
+        raise ValueError(f"{path} holds a {type(document).__name__}, not the results of a run")
+    return document
+
+
+def _evaluation(document: dict, path: str, name: str | None) -> Run:
+    recalls = {
+        method: _checked({c: {k: (v,) for k, v in r.items()} for c, r in values["recall"].items()})
+        for method, values in document["methods"].items()
+    }
+    model, *others = recalls
+    return Run(
+        method=name or model,
+        path=path,
+        protocol=Protocol(**document["protocol"]),
+        scored=_scored(document),
+        dataset=document["dataset"],
+        recalls=recalls[model],
+        companions={other: recalls[other] for other in others},
+        document=document,
+        config=_config_beside(path),
+    )
+
+
+def _ablation(document: dict, path: str, name: str | None, stage: str | None) -> list[Run]:
+    """A run a model. ``name`` is put before the names of the models."""
+    baselines = [row for row in document["rows"] if row["model"] == "frequency"]
+    runs = []
+    for row in document["rows"]:
+        if row in baselines:
+            continue
+        runs.append(
+            Run(
+                method=f"{name}, {row['method']}" if name else row["method"],
+                path=path,
+                protocol=Protocol(**document["protocol"], nms=row["nms"]),
+                scored=_scored(document),
+                dataset=document["dataset"],
+                recalls=_row_recalls(row["stages"][stage] if stage and "stages" in row else row),
+                companions={
+                    b["method"]: _row_recalls(b) for b in baselines if b["config"] == row["config"]
+                },
+                document=document,
+            )
+        )
+    return runs
+
+
+def _row_recalls(row: dict) -> Recalls:
+    """``{"mean", "std", "seeds": values}`` -> its values."""
+    return _checked(
+        {c: {k: tuple(v["seeds"]) for k, v in row[c].items()} for c in CONSTRAINTS if c in row}
+    )
+
+
+def _checked(recalls: Recalls) -> Recalls:
+    for constraint, metrics in recalls.items():
+        for metric, values in metrics.items():
+            if not all(0 <= value <= 1 for value in values):
+                raise ValueError(f"{constraint} {metric} is {values}, no fraction")
+    return recalls
+
+
+def _scored(document: dict) -> str:
+    return (
+        f"{document['dataset']} (frame rule {document['frame_rule']}), {document['frames']} frames"
+    )
+
+
+def _config_beside(path: str) -> dict:
+    file = os.path.join(os.path.dirname(path), "config.yaml")
+    if not PathManager.isfile(file):
+        return {}
+    with PathManager.open(file, "r") as stream:
+        return dict(_flat(yaml.safe_load(stream)))
+
+
+def _flat(node: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in node.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
