@@ -1,4 +1,4 @@
-# make quickstart   from nothing to a trained and evaluated model on the sample data set
+# make quickstart   from nothing to OED and VOST-SGG trained and compared on the sample data set, always anew
 # make test         lint, format and tests
 # make env          only the environment, .venv: the pinned packages, detectron2 and this package
 # make browser      only Debian's chromium, in which the report is tested, where there is none
@@ -23,7 +23,8 @@ STAMP := $(VENV)/.installed-$(KEY)
 INSTALLING := $(VENV)/.installing
 
 quickstart: env
-	$(BIN)/python tools/train_net.py --config-file configs/sample/oed_predcls.yaml
+	rm -rf output/quickstart
+	$(BIN)/python tools/ablation.py --config-dir configs/sample --models oed vost --seeds 1 --output-dir output/quickstart
 
 test: lint browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
