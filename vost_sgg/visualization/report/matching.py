@@ -14,7 +14,8 @@ def matches(predicted: Mapping, truth: Mapping) -> list[int | None]:
     """The annotated relation that each predicted relation is a hit of.
 
     Args:
-        predicted: ``objects`` (class, box in x0, y0, x1, y1) and ``relations`` (subject, object, predicate, score) of a frame.
+        predicted: ``objects`` (class, box in x0, y0, x1, y1) and
+            ``relations`` (subject, object, predicate, score) of a frame.
         truth: the same of its ground truth, without scores.
 
     Returns:

@@ -2,6 +2,7 @@
 
 // More plates than this are too many to read; the strongest are drawn and the rest is counted.
 const MOST_PLATES = 60;
+const ARROW = 7;
 const PLATE_FONT = "12px system-ui, sans-serif";
 const NODE_FONT = "600 13px system-ui, sans-serif";
 
@@ -31,11 +32,12 @@ class GraphView {
     const strength = (shown) => (shown.relation.annotated ? Infinity : shown.relation.score);
     const shown = [...visible].sort((one, other) => d3.descending(strength(one), strength(other))).slice(0, MOST_PLATES);
     this.count(visible.length, shown.length);
-    const { columns, height } = layOut(this.objectsOf(shown), shown.map(asLink), columnsOf(width));
+    const { columns, height } = layOut(this.objectsOf(shown), shown.map(asLink), columnsOf(width).centres);
     this.drawing.attr("width", width).attr("height", height).attr("viewBox", `0 0 ${width} ${height}`);
-    this.drawEdges(columns);
-    this.drawNodes([...columns[0], ...columns[2]], columnsOf(width).object);
-    this.drawPlates(columns[1], columnsOf(width).plate);
+    const widths = columnsOf(width);
+    this.drawEdges(columns, widths);
+    this.drawNodes([...columns[0], ...columns[2]], widths.object);
+    this.drawPlates(columns[1], widths.plate);
     this.light();
   }
 
@@ -51,19 +53,25 @@ class GraphView {
       || one.ordinal - other.ordinal);
   }
 
-  drawEdges(columns) {
+  /** Two edges a relation, from its subject to its plate and from its plate to its object, where an arrow ends it. */
+  drawEdges(columns, widths) {
     const at = new Map(columns.flat().map((node) => [node.id, node]));
     const halves = columns[1].flatMap((plate) => [
-      { id: plate.id + "-", plate, ends: [at.get(plate.item.subject), plate] },
-      { id: plate.id + "+", plate, ends: [plate, at.get(plate.item.object)] },
+      { id: plate.id + "-", plate, node: at.get(plate.item.subject) },
+      { id: plate.id + "+", plate, node: at.get(plate.item.object), arrow: true },
     ]);
     const edges = this.edges.selectAll("path").data(halves, (half) => half.id);
     edges.exit().remove();
     edges.enter().append("path").merge(edges)
       .attr("class", (half) => `edge ${half.plate.item.group} ${asClass(half.plate.item.verdict)}`)
-      .attr("d", (half) => d3.linkHorizontal()({
-        source: [half.ends[0].x, half.ends[0].y], target: [half.ends[1].x, half.ends[1].y],
-      }));
+      .attr("marker-end", (half) => (half.arrow ? `url(#arrow-${half.plate.item.group})` : null))
+      .attr("d", ({ plate, node, arrow }) => {
+        const side = Math.sign(plate.x - node.x);
+        // Beside the node there is room for the arrow.
+        const ends = [[plate.x - (side * widths.plate) / 2, plate.y],
+          [node.x + side * (widths.object / 2 + (arrow ? ARROW : 0)), node.y]];
+        return d3.linkHorizontal()({ source: ends[0], target: ends[1] });
+      });
   }
 
   drawNodes(nodes, width) {
@@ -132,7 +140,7 @@ class GraphView {
 function columnsOf(width) {
   const object = Math.min(170, Math.max(78, width * 0.24));
   const plate = Math.min(210, Math.max(96, width * 0.34));
-  return { object, plate, centres: [object / 2 + EDGE, width / 2, width - object / 2 - EDGE] };
+  return { object, plate, centres: [object / 2 + MARGIN, width / 2, width - object / 2 - MARGIN] };
 }
 
 function asLink({ relation, verdict }) {
