@@ -21,6 +21,7 @@ from vost_sgg.engine.benchmark.inputs import made_up_model, made_up_video
 from vost_sgg.engine.benchmark.model import outputs_agree
 from vost_sgg.engine.benchmark.timing import phase_of
 from vost_sgg.evaluation import SceneGraphRecall
+from vost_sgg.modeling.priors import PriorBatch
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ["--config-file", str(ROOT / "configs/sample/oed_sgdet.yaml")]
@@ -28,8 +29,8 @@ QUICK = ["--device", "cpu", "--frames", "4", "--size", "96x64", "--repeats", "1"
 SMALL = ["INPUT.MIN_SIZE_TEST", "64", "INPUT.MIN_SIZE_TRAIN", "(64,)"]
 
 
-def last_stage(task: str):
-    cfg = get_vost_cfg(str(ROOT / f"configs/sample/oed_{task}.yaml"), SMALL)
+def last_stage(task: str, model: str = "oed"):
+    cfg = get_vost_cfg(str(ROOT / f"configs/sample/{model}_{task}.yaml"), SMALL)
     return list(stage_configs(cfg).values())[-1]
 
 
@@ -94,9 +95,10 @@ def test_parameters_at_full_size_are_the_papers(task, total, trainable, capsys):
     assert re.search(rf"^trainable TEMPORAL +{trainable}$", printed, re.MULTILINE)
 
 
+@pytest.mark.parametrize("model", ["oed", "vost"])
 @pytest.mark.parametrize("task", ["predcls", "sgcls", "sgdet"])
-def test_the_frame_by_frame_loop_gives_the_models_outputs(task):
-    cfg = last_stage(task)
+def test_the_frame_by_frame_loop_gives_the_models_outputs(task, model):
+    cfg = last_stage(task, model)
     model, video = made_up_model(cfg).eval(), made_up_video(cfg, 6, (96, 64))
     loop = FrameByFrame(model)
     with torch.no_grad():
@@ -105,6 +107,20 @@ def test_the_frame_by_frame_loop_gives_the_models_outputs(task):
     # Without its references a target is another one: the loop does run the temporal phase.
     alone = loop(video | {"references": dict.fromkeys(range(6), [])})
     assert largest_difference(ours, alone, [(96, 64)] * 6) > 1e-4
+
+
+@pytest.mark.parametrize("task", ["predcls", "sgcls", "sgdet"])
+def test_a_model_that_reads_priors_is_measured_with_them(task):
+    cfg = last_stage(task, "vost")
+    model, video = made_up_model(cfg).eval(), made_up_video(cfg, 1, (96, 64))
+    priors, truth = video["frames"][0]["priors"], video["frames"][0]["ground_truth"]
+    assert len(priors) == len(truth) and priors.text.shape[2] == cfg.MODEL.PRIORS.DIM
+    assert (priors.pairs == (-1 if task == "sgdet" else truth.pairs)).all()
+    batch = PriorBatch.stack([priors], cfg.MODEL.PRIORS.DIM, "cpu")
+    assert batch.region_mask.all() and batch.text_mask.all()
+    phases = count_flops(model, video["frames"][0])["phases"]
+    assert phases["multimodal_encoder"] > 0
+    assert "priors" not in made_up_video(last_stage(task), 1, (96, 64))["frames"][0]
 
 
 def test_the_loop_runs_every_target_and_reference_anew():

@@ -151,7 +151,7 @@ class OneStageSGG(FrameModel):
             target_rows += [first + target for target in clip["references"]]
             references += [[first + r for r in rows] for rows in clip["references"].values()]
         targets = PairTargets.stack([frame["ground_truth"] for frame in frames], self.device)
-        queries, priors = self._queries(targets, [frame.get("priors") for frame in frames])
+        queries, priors = self.pair_queries(targets, [frame.get("priors") for frame in frames])
         state = self.spatial_phase(*self.preprocess(frames), queries, priors)
         if self.temporal_aggregator is None:
             outputs = self.spatial_outputs(
@@ -171,7 +171,7 @@ class OneStageSGG(FrameModel):
         frames, targets = clip["frames"], list(clip["references"])
         given = [frame["ground_truth"] for frame in frames if "ground_truth" in frame]
         known = PairTargets.stack(given, self.device) if len(given) == len(frames) else None
-        queries, priors = self._queries(known, [frame.get("priors") for frame in frames])
+        queries, priors = self.pair_queries(known, [frame.get("priors") for frame in frames])
         states, outputs, order = [], [], []
         for batch in batches_of_equal_size(frames, self.frames_per_batch):
             images = self.preprocess([frames[t] for t in batch])
@@ -281,13 +281,18 @@ class OneStageSGG(FrameModel):
     def _spatial(self, images, padding_mask, frames, priors=None) -> tuple[FrameState, PairQueries]:
         targets = None if frames is None else PairTargets.stack(frames, self.device)
         priors = [None] * len(images) if priors is None else priors
-        queries, batch = self._queries(targets, priors)
+        queries, batch = self.pair_queries(targets, priors)
         return self.spatial_phase(images, padding_mask, queries, batch), queries
 
-    def _queries(
+    def pair_queries(
         self, targets: PairTargets | None, priors: Sequence[FramePriors | None]
     ) -> tuple[PairQueries, PriorBatch | None]:
-        """The pair slots of the frames, and the priors where a part of the model reads them."""
+        """The pair slots of frames, and their priors where a part of the model reads them.
+
+        Args:
+            targets: of the frames; None where nothing is known of them.
+            priors: one a frame, None where it has none.
+        """
         by_queries = _part_reads_priors(self.query_initializer)
         batch = None
         if by_queries or self.multimodal_encoder is not None:

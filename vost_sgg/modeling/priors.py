@@ -68,13 +68,13 @@ def _one_frame(frame: FramePriors | None, dim: int) -> dict[str, Tensor]:
         columns["text_mask"] = torch.zeros(0, 3, dtype=torch.bool)
         columns["pairs"] = torch.zeros(0, 2, dtype=torch.long)
     else:
-        columns = {f.name: torch.as_tensor(getattr(frame, f.name)).cpu() for f in fields(frame)}
-        widths = {columns[name].shape[-1] for name in ("text", "regions")}
+        widths = {getattr(frame, name).shape[-1] for name in ("text", "regions")}
         if widths != {dim}:
             raise ValueError(
                 f"the priors' embeddings are {', '.join(map(str, sorted(widths)))} wide, MODEL.PRIORS.DIM is {dim}: "
                 "set it to the width of the CLIP model that the features were extracted with"
             )
+        columns = {f.name: torch.as_tensor(getattr(frame, f.name)).cpu() for f in fields(frame)}
         columns = {
             name: value.float() if value.is_floating_point() else value
             for name, value in columns.items()

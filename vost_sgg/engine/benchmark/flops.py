@@ -19,10 +19,11 @@ class _SpatialPhase(nn.Module):
         self.model = model
         known = frame.get("ground_truth")
         self.known = None if known is None else PairTargets.stack([known], model.device)
+        self.priors = [frame.get("priors")]
 
     def forward(self, images):
-        queries = self.model.query_initializer(self.known, len(images))
-        state = self.model.spatial_phase(images, None, queries)
+        queries, priors = self.model.pair_queries(self.known, self.priors)
+        state = self.model.spatial_phase(images, None, queries, priors)
         return tuple(self.model.spatial_outputs(state.pair[-1], state.predicate[-1]).values())
 
 

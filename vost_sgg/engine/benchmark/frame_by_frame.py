@@ -40,10 +40,11 @@ class FrameByFrame:
         model = self.model
         given = [frame["ground_truth"] for frame in frames if "ground_truth" in frame]
         known = PairTargets.stack(given, model.device) if given else None
-        queries = model.query_initializer(known, len(frames))
+        queries, priors = model.pair_queries(known, [frame.get("priors") for frame in frames])
         features, mask = self._features(frames)
         memory = model.image_encoder(features, mask)
-        state = model.decoder(queries, memory, memory)
+        encode = model.multimodal_encoder
+        state = model.decoder(queries, memory, memory if encode is None else encode(priors))
         states: SlotStates = model.slot_states(state, queries)
         outputs = model.temporal_outputs(states, [0], [list(range(1, len(frames)))])
         return scene_graphs(outputs, queries[[0]], [(frames[0]["width"], frames[0]["height"])])[0]

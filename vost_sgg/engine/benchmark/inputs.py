@@ -11,8 +11,9 @@ from torch import nn
 from vost_sgg.data.augmentation import build_augmentations, numpy_seeded
 from vost_sgg.data.reference_samplers import REFERENCE_SAMPLER
 from vost_sgg.engine.trainer import SGGTrainer
+from vost_sgg.modeling import reads_priors
 from vost_sgg.modeling.class_embedding import FixedClassEmbedding
-from vost_sgg.structures import FrameGroundTruth
+from vost_sgg.structures import FrameGroundTruth, FramePriors
 
 SEED = 0
 # Action Genome has 2.6 annotated objects a frame in the mean, hardly ever more than this.
@@ -52,6 +53,25 @@ def made_up_ground_truth(
         spatial=labels(6, 0.1),
         contacting=labels(17, 0.05),
         size=size,
+    )
+
+
+def made_up_priors(
+    generator: np.random.Generator, truth: FrameGroundTruth, task: str, dim: int
+) -> FramePriors:
+    """An answer about every annotated pair with random unit embeddings, its boxes the annotated ones."""
+
+    def embeddings() -> np.ndarray:
+        values = generator.standard_normal((len(truth.pairs), 3, dim), np.float32)
+        return values / np.linalg.norm(values, axis=-1, keepdims=True)
+
+    first, last = np.split(truth.boxes[truth.pairs] / np.tile(truth.size, 2), 2, axis=-1)
+    return FramePriors(
+        text=embeddings(),
+        text_mask=np.ones((len(truth.pairs), 3), bool),
+        regions=embeddings(),
+        boxes=np.concatenate(((first + last) / 2, last - first), axis=-1).astype(np.float32),
+        pairs=np.full_like(truth.pairs, -1) if task == "sgdet" else truth.pairs,
     )
 
 
@@ -95,12 +115,14 @@ def _frame(
     augmented = T.AugInput(pixels)
     with numpy_seeded(SEED):  # one draw for all frames, so that a clip's frames are of one size
         T.AugmentationList(build_augmentations(cfg, is_train))(augmented)
-    return {
+    truth = made_up_ground_truth(generator, int(generator.integers(1, _MOST_PAIRS + 1)), size)
+    frame = {
         "image": torch.from_numpy(np.ascontiguousarray(augmented.image.transpose(2, 0, 1))),
         # Boxes enter the model divided by ``size``, so that they need not be resized with the image.
-        "ground_truth": made_up_ground_truth(
-            generator, int(generator.integers(1, _MOST_PAIRS + 1)), size
-        ),
+        "ground_truth": truth,
         "width": width,
         "height": height,
     }
+    if reads_priors(cfg):
+        frame["priors"] = made_up_priors(generator, truth, cfg.MODEL.TASK, cfg.MODEL.PRIORS.DIM)
+    return frame
