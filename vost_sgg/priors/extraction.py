@@ -44,8 +44,10 @@ def region_prompt(cfg: CfgNode) -> RegionPrompt:
     return RegionPrompt(mode=region.MODE, colour=tuple(region.COLOUR), alpha=region.ALPHA)
 
 
-def embed_vocabulary(cfg: CfgNode, clip: ClipEncoder, vocabulary: Vocabulary, folder: str) -> None:
-    """Stores the text embeddings of all classes and predicates in ``folder``.
+def vocabulary_texts(
+    cfg: CfgNode, clip: ClipEncoder, vocabulary: Vocabulary
+) -> tuple[np.ndarray, np.ndarray]:
+    """The text embeddings of all classes (C, c) and predicates (P, c), float32.
 
     Raises:
         ValueError: a text of the config has no place for the name.
@@ -58,7 +60,7 @@ def embed_vocabulary(cfg: CfgNode, clip: ClipEncoder, vocabulary: Vocabulary, fo
             raise ValueError(f"MODEL.PRIORS.CLIP.{kind}_TEXT is {text!r}; it has one {{}} in it")
         texts = [text.replace("{}", prompt_word(word)) for word in words]
         tables.append(clip.texts(texts).numpy())
-    write_texts(folder, *tables)
+    return tuple(tables)
 
 
 def build_extractor(cfg: CfgNode, dataset_name: str) -> "FeatureExtractor":
@@ -66,7 +68,7 @@ def build_extractor(cfg: CfgNode, dataset_name: str) -> "FeatureExtractor":
 
     Raises:
         CacheError: there are no answers, or the folder holds features of another setting.
-        ValueError: as :func:`build_clip`, :func:`region_prompt` and :func:`embed_vocabulary`.
+        ValueError: as :func:`build_clip`, :func:`region_prompt` and :func:`vocabulary_texts`.
     """
     prompt = region_prompt(cfg)
     answers = AnswerCache(cache_folder(cfg, dataset_name))
@@ -74,7 +76,7 @@ def build_extractor(cfg: CfgNode, dataset_name: str) -> "FeatureExtractor":
     folder = priors_folder(cfg, dataset_name)
     vocabulary = Vocabulary.of(MetadataCatalog.get(dataset_name))
     claim_folder(folder, make_manifest(cfg, dataset_name, clip, answers), ANOTHER_FOLDER)
-    embed_vocabulary(cfg, clip, vocabulary, folder)
+    write_texts(folder, *vocabulary_texts(cfg, clip, vocabulary))
     return FeatureExtractor(
         clip=clip,
         prompt=prompt,

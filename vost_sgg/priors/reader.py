@@ -9,6 +9,7 @@ import numpy as np
 from detectron2.config import CfgNode
 
 from vost_sgg.data.frames import frame_ground_truth
+from vost_sgg.priors.assembly import frame_priors
 from vost_sgg.priors.files import (
     ANOTHER_FOLDER,
     VideoFile,
@@ -58,7 +59,7 @@ class PriorsFolder:
             shared = {key: manifest.get(key) for key in settings}
             check_same(shared, settings, path, ANOTHER_FOLDER)
         self.fingerprint = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
-        self._objects, self._predicates = read_texts(path)
+        self._texts = read_texts(path)
 
     def read(self, record: Mapping) -> FramePriors:
         """The priors of one frame, numpy, float32.
@@ -74,26 +75,15 @@ class PriorsFolder:
         if not _are_of(file, pairs, record, self._task):
             raise self._other_data(f"frame {record['image_id']} had other boxes or classes")
         regions = file.regions(*file.region_starts[row : row + 2].tolist())
-        named = file.predicates[pairs]
-        return FramePriors(
-            text=self._texts(file.classes[pairs], named),
-            text_mask=_text_mask(named),
-            regions=_gathered(regions, file.region_rows[pairs]),
-            boxes=file.boxes[pairs],
-            pairs=file.pairs[pairs],
+        stored = FramePairs(
+            file.classes[pairs], file.predicates[pairs], file.boxes[pairs], file.pairs[pairs]
         )
+        return frame_priors(stored, file.region_rows[pairs], regions, self._texts)
 
     def _other_data(self, what: str) -> CacheError:
         return CacheError(
             f"{self.path}: {what}: the data set changed since; move the folder away and {commands()}"
         )
-
-    def _texts(self, classes: np.ndarray, named: np.ndarray) -> np.ndarray:
-        counts = named.sum(1, keepdims=True).clip(1)
-        predicates = (named.astype(np.float32) @ self._predicates) / counts
-        texts = np.empty((len(classes), 3, self._objects.shape[1]), np.float32)
-        texts[:, :2], texts[:, 2] = self._objects[classes], predicates
-        return texts
 
 
 class PriorsReader:
@@ -163,16 +153,3 @@ def _are_of(file: VideoFile, rows: slice, record: Mapping, task: str) -> bool:
     boxes = given.normalised_boxes(record["width"], record["height"])
     same_classes = task != "predcls" or np.array_equal(given.classes, file.classes[rows])
     return same_classes and np.array_equal(boxes, file.boxes[rows])
-
-
-def _text_mask(named: np.ndarray) -> np.ndarray:
-    mask = np.ones((len(named), 3), bool)
-    mask[:, 2] = named.any(1)
-    return mask
-
-
-def _gathered(regions: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """(x, 3, c) float32 of (R, c) by (x, 3) rows; zeros where the row is -1."""
-    padded = np.zeros((len(regions) + 1, regions.shape[1]), np.float32)
-    padded[:-1] = regions
-    return padded[rows]
