@@ -48,6 +48,8 @@ def _add_model(cfg: CfgNode) -> None:
     m.IMAGE_ENCODER.NUM_LAYERS = 6
     # The backbone feature that is encoded; with a ResNet it must be named in MODEL.RESNETS.OUT_FEATURES too.
     m.IMAGE_ENCODER.IN_FEATURE = "res5"
+    # Of the sine positions, as DETR; a lower one (DAB-DETR: 20) leaves no channel nearly constant.
+    m.IMAGE_ENCODER.TEMPERATURE = 10000.0
 
     m.QUERY_INITIALIZER = CfgNode()
     m.QUERY_INITIALIZER.NAME = "PairPriorQueries"
@@ -211,6 +213,8 @@ def _add_model(cfg: CfgNode) -> None:
     m.EVALUATOR.PROTOCOL = "oed"
     # Columns of the table: with | with_per_pair | semi | no.
     m.EVALUATOR.CONSTRAINTS = ("with", "no")
+    # "semi" takes spatial and contacting predicates above this (STTran's).
+    m.EVALUATOR.SEMI_THRESHOLD = 0.9
     # Pair NMS before the ranks are read: "" (none; no protocol turns it on) | oed | iou (docs/evaluation.md).
     m.EVALUATOR.NMS = ""
 

@@ -51,7 +51,7 @@ def rows(prediction):
             yield k, group, row, boxes
 
 
-def proposed(prediction, constraint, nms):
+def proposed(prediction, constraint, nms, semi):
     """Triplets by descending score; ties by slot, then row, then predicate, cells outside a row's group behind all."""
     cells = []
     if constraint == "with_per_pair":
@@ -64,6 +64,12 @@ def proposed(prediction, constraint, nms):
             cells.append((-best[3] * best[0], False, k, 0, best[1], best[2]))
     else:
         for k, group, row, boxes in rows(prediction):
+            if (
+                constraint == "semi"
+                and semi == "sttran"
+                and not any(row[p] for p in SPANS[group][:2])
+            ):
+                continue
             for p in range(26):
                 best = p == max(range(26), key=lambda q: (row[q], -q))
                 chosen = {
@@ -100,7 +106,7 @@ def hit(truth, prediction, extra):
     )
 
 
-def recall(frames, constraint, nms=None, extra=0):
+def recall(frames, constraint, nms=None, extra=0, semi="all"):
     """{"R@10": ..., "mR@10": ..., "mR_frame@10": ...} of (truth, prediction) frames."""
     scores, by_class, left_out = (
         {k: [] for k in RANKS},
@@ -112,7 +118,7 @@ def recall(frames, constraint, nms=None, extra=0):
         if not targets:
             left_out += 1
             continue
-        ranked = proposed(prediction, constraint, nms)
+        ranked = proposed(prediction, constraint, nms, semi)
         if nms:
             ranked = list(suppressed(ranked, nms, truth.size))
         first = [next((i for i, p in enumerate(ranked) if hit(t, p, extra)), 1000) for t in targets]

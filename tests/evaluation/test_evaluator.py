@@ -14,12 +14,15 @@ from vost_sgg.config import get_vost_cfg
 from vost_sgg.evaluation import EVALUATOR, FrequencyBaseline, SceneGraphEvaluator, SceneGraphRecall
 
 DATASET = "made_up_test"
+THINGS = ["person", *(f"thing {i}" for i in range(1, 36))]
 NAMES = [f"predicate_{i}" for i in range(26)]
 
 
 @pytest.fixture(autouse=True)
 def metadata():
-    MetadataCatalog.get(DATASET).set(predicate_classes=NAMES, frame_rule="oed")
+    MetadataCatalog.get(DATASET).set(
+        thing_classes=THINGS, predicate_classes=NAMES, frame_rule="oed"
+    )
     yield
     MetadataCatalog.remove(DATASET)
 
@@ -64,12 +67,14 @@ def test_equals_scene_graph_recall_and_suits_detectron2(random_frames, tmp_path,
         "constraints": ["with", "no"],
         "nms": None,
         "iou": "plain",
+        "semi_threshold": 0.9,
     }
     assert sum(document["predicate_counts"]) > 0
     assert document["frames"] + document["frames_without_pairs"] == 30
-    assert [path.name for path in (tmp_path / "new").iterdir()] == [
-        f"scene_graph_recall_{DATASET}.json"
-    ]
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {
+        f"scene_graph_recall_{DATASET}.json",
+        f"scene_graph_predictions_{DATASET}.safetensors",
+    }
 
 
 def test_only_the_targets_of_a_clip_are_scored(random_frames):
@@ -138,7 +143,9 @@ def _evaluate_shard(rank, frames, folder):
     dist.init_process_group(
         "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2
     )
-    MetadataCatalog.get(DATASET).set(predicate_classes=NAMES, frame_rule="oed")
+    MetadataCatalog.get(DATASET).set(
+        thing_classes=THINGS, predicate_classes=NAMES, frame_rule="oed"
+    )
     evaluator = SceneGraphEvaluator(dataset_name=DATASET, task="sgdet", output_dir=str(folder))
     if rank == 0:
         inputs, outputs = clip(frames)

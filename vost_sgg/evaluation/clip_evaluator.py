@@ -19,13 +19,14 @@ class ClipEvaluator(DatasetEvaluator):
                     f"{len(predictions)} predictions for the {len(targets)} targets of a clip"
                 )
             for frame, prediction in zip(targets, predictions, strict=True):
+                image_id = frame.get("image_id", "(no image_id)")
                 try:
-                    self.update(frame["ground_truth"], prediction)
+                    self.update(frame["ground_truth"], prediction, image_id)
                 except ValueError as error:
-                    raise ValueError(
-                        f"frame {frame.get('image_id', '(no image_id)')}: {error}"
-                    ) from error
+                    raise ValueError(f"frame {image_id}: {error}") from error
 
     @abstractmethod
-    def update(self, ground_truth: FrameGroundTruth, prediction: FramePrediction) -> None:
+    def update(
+        self, ground_truth: FrameGroundTruth, prediction: FramePrediction, image_id: str
+    ) -> None:
         """Adds one target. Raises ValueError if its arrays are wrong."""

@@ -47,7 +47,9 @@ class DetectionEvaluator(ClipEvaluator):
     def reset(self) -> None:
         self._object_ap = ObjectAP()
 
-    def update(self, ground_truth: FrameGroundTruth, prediction: FramePrediction) -> None:
+    def update(
+        self, ground_truth: FrameGroundTruth, prediction: FramePrediction, image_id: str = ""
+    ) -> None:
         """Adds one target. Raises ValueError if its arrays are wrong."""
         self._object_ap.update(ground_truth, prediction)
 

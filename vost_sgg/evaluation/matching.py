@@ -1,12 +1,15 @@
 """Ranking of predicted triplets, pair NMS, and which annotated triplet is found at which rank.
 
 Works on the triplets of many frames at once; no loop over frames, pairs or triplets. Letters: N predicted triplets,
-G annotated triplets, F frames.
+G annotated triplets, K annotated and S predicted pair slots, F frames.
 """
+
+from functools import cached_property
 
 import numpy as np
 
-from vost_sgg.evaluation.triplets import Triplets
+from vost_sgg.evaluation.slots import NUM_PREDICATES, PairSlots
+from vost_sgg.evaluation.triplets import Triplets, class_keys
 
 # Both boxes must overlap at least as much for a match.
 IOU_THRESHOLD = 0.5
@@ -48,7 +51,8 @@ def ranked(triplets: Triplets, num_frames: int, keep: int) -> Triplets:
 
 def positions(frame: np.ndarray) -> np.ndarray:
     """(N,) position of each element within its frame; ``frame`` (N,) must be sorted."""
-    return np.arange(len(frame)) - np.searchsorted(frame, frame)
+    counts = np.bincount(frame)
+    return np.arange(len(frame)) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def without_duplicates(triplets: Triplets, sizes: np.ndarray, rule: str) -> Triplets:
@@ -80,24 +84,72 @@ def without_duplicates(triplets: Triplets, sizes: np.ndarray, rule: str) -> Trip
         stays = update
 
 
-def first_hits(annotated: Triplets, predicted: Triplets, iou: str) -> np.ndarray:
-    """(G,) int64 rank, from 0, of the first prediction that matches each annotated triplet, or ``NEVER``.
+class SlotMatches:
+    """Which predicted slots have the classes and boxes of which annotated pairs: found once, read for every constraint.
 
-    A match has the same first class, predicate and second class, and an IoU of at least 0.5 on both boxes. One
-    prediction may match several annotated triplets.
+    A match has equal classes and an IoU of at least 0.5 on both boxes. One slot may match several pairs.
 
     Args:
-        predicted: ranked, see ``ranked``.
+        annotated: triplets of the annotation.
+        predicted: the slots of the same frames' predictions.
         iou: ``plain`` or ``plus_one`` (boxes must then be in pixels).
     """
-    target, candidate = equal_keys(annotated.keys, predicted.keys)
-    overlap = box_iou(
-        annotated.boxes[target], predicted.boxes[candidate], extra=1.0 if iou == "plus_one" else 0.0
-    )
-    matched = (overlap >= IOU_THRESHOLD).all(-1)
-    ranks = np.full(len(annotated.slot), NEVER)
-    np.minimum.at(ranks, target[matched], positions(predicted.frame)[candidate[matched]])
-    return ranks
+
+    def __init__(self, annotated: Triplets, predicted: PairSlots, iou: str):
+        self._annotated, self._predicted = annotated, predicted
+        self._extra = 1.0 if iou == "plus_one" else 0.0
+
+    def first_hits(self, ranked: Triplets) -> np.ndarray:
+        """(G,) int64 rank, from 0, of the first triplet that finds each annotated one, or ``NEVER``: its slot matches
+        the pair, and its predicate and direction are equal."""
+        rank = positions(ranked.frame)
+        crossed = ranked.reverse != ranked.reverse_of_predicate
+        hits = self._first(ranked[~crossed], rank[~crossed], self._straight)
+        if crossed.any():
+            hits = np.minimum(hits, self._first(ranked[crossed], rank[crossed], self._crossed))
+        return hits
+
+    def first_hits_of_pairs(self, ranked: Triplets) -> np.ndarray:
+        """(K,) int64, likewise, of the first triplet whose slot matches an annotated pair, whatever its predicate."""
+        slots = len(self._predicted.scores)
+        first = _lowest(slots, ranked.slot, positions(ranked.frame))
+        pair, slot = self._straight
+        return _lowest(len(self._annotated.slots.scores), pair, first[slot])
+
+    def _first(self, ranked: Triplets, rank: np.ndarray, matches) -> np.ndarray:
+        cells = len(self._predicted.scores) * NUM_PREDICATES
+        first = _lowest(cells, ranked.slot * NUM_PREDICATES + ranked.predicate, rank)
+        pair, slot = matches
+        triplet, match = equal_keys(self._annotated.slot, pair)
+        cell = slot[match] * NUM_PREDICATES + self._annotated.predicate[triplet]
+        return _lowest(len(self._annotated.slot), triplet, first[cell])
+
+    @cached_property
+    def _straight(self) -> tuple[np.ndarray, np.ndarray]:
+        return self._matches(self._predicted.classes, self._predicted.boxes)
+
+    @cached_property
+    def _crossed(self) -> tuple[np.ndarray, np.ndarray]:
+        """For a triplet that runs against its predicate's direction: its slot's object is the pair's person."""
+        return self._matches(self._predicted.classes[:, ::-1], self._predicted.boxes[:, ::-1])
+
+    def _matches(self, classes: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Every matching (annotated pair, predicted slot), as two index arrays."""
+        annotated = self._annotated.slots
+        pair, slot = equal_keys(
+            class_keys(annotated.frame, annotated.classes),
+            class_keys(self._predicted.frame, classes),
+        )
+        overlap = box_iou(annotated.boxes[pair], boxes[slot], self._extra)
+        matched = (overlap >= IOU_THRESHOLD).all(-1)
+        return pair[matched], slot[matched]
+
+
+def _lowest(size: int, index: np.ndarray, rank: np.ndarray) -> np.ndarray:
+    """(size,) int64, the lowest ``rank`` of those at each index, ``NEVER`` where there is none."""
+    lowest = np.full(size, NEVER)
+    np.minimum.at(lowest, index, rank)
+    return lowest
 
 
 def equal_keys(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vost_sgg.evaluation.matching import first_hits, ranked, without_duplicates
-from vost_sgg.evaluation.protocols import RANKS, Protocol
+from vost_sgg.evaluation.analysis import harmonic_means, predicate_split, split_recall
+from vost_sgg.evaluation.matching import SlotMatches, ranked, without_duplicates
+from vost_sgg.evaluation.protocols import RANKS, SEMI_THRESHOLD, Protocol
 from vost_sgg.evaluation.slots import NUM_PREDICATES, PairSlots, annotated_slots, predicted_slots
-from vost_sgg.evaluation.tally import Tally
-from vost_sgg.evaluation.triplets import annotated_triplets, candidate_triplets
+from vost_sgg.evaluation.tally import ALL, PAIRS, UNSEEN, Tally
+from vost_sgg.evaluation.triplet_counts import TripletCounts
+from vost_sgg.evaluation.triplets import Triplets, annotated_triplets, candidate_triplets
 from vost_sgg.structures import FrameGroundTruth, FramePrediction
 
 # Frames that are scored together: enough to spread numpy's cost a call, few enough for some 10 MB. NMS compares each
@@ -31,9 +33,12 @@ class SceneGraphRecall:
         constraints: any of ``with`` (one predicate a pair and group), ``with_per_pair`` (one a pair), ``semi``, ``no``.
         nms: pair NMS: None, ``oed`` or ``iou``. No protocol turns it on.
         iou: ``plain`` (default of ``oed``) or ``plus_one`` (default of ``sttran`` and ``tempura``).
+        semi_threshold: what a spatial or contacting predicate must exceed in ``semi``.
+        training: counts of the training annotations, for zero-shot recall and the split of the predicates; None:
+            no zero-shot recall, and the split follows the scored frames.
 
     Raises:
-        ValueError: a name is unknown.
+        ValueError: a name is unknown, or the threshold is not in [0, 1).
     """
 
     def __init__(
@@ -44,9 +49,13 @@ class SceneGraphRecall:
         constraints: Sequence[str] = ("with", "no"),
         nms: str | None = None,
         iou: str | None = None,
+        semi_threshold: float = SEMI_THRESHOLD,
+        training: TripletCounts | None = None,
     ):
-        self.protocol = Protocol(task, protocol, constraints, nms, iou)
+        self.protocol = Protocol(task, protocol, constraints, nms, iou, semi_threshold)
+        self._training = training
         self._frames_without_pairs = 0
+        self._frames_without_prediction = 0
         self._tallies = {constraint: Tally() for constraint in self.protocol.constraints}
         self._waiting: list[tuple[PairSlots, PairSlots, tuple[float, float]]] = []
 
@@ -68,6 +77,7 @@ class SceneGraphRecall:
         if not annotated.predicates.any():
             self._frames_without_pairs += 1
             return
+        self._frames_without_prediction += len(predicted.scores) == 0
         self._waiting.append((annotated, predicted, size))
         if len(self._waiting) == (_BATCH_WITH_NMS if self.protocol.nms else _BATCH):
             self._score_waiting()
@@ -85,6 +95,48 @@ class SceneGraphRecall:
         self._score_waiting()
         return {constraint: tally.per_predicate() for constraint, tally in self._tallies.items()}
 
+    def analysis(self) -> dict[str, dict[str, float]]:
+        """What else each constraint says, as fractions, for K of 10, 20, 50 and 100; {} if no frame was scored.
+
+        - ``H@K``: harmonic mean of ``R@K`` and ``mR@K``.
+        - ``head_mR@K``, ``body_mR@K``, ``tail_mR@K``: ``mR`` over the predicates of ``predicate_split``.
+        - ``pair_R@K``: share of a frame's annotated pairs whose boxes and classes one of the first K triplets has,
+          whatever its predicate; averaged over frames.
+        - ``zR@K``: as ``R@K``, of the triplets that training never annotated, over the frames that have one; left out
+          if ``training`` is not known or none has.
+        """
+        self._score_waiting()
+        if not self.frames:
+            return {constraint: {} for constraint in self._tallies}
+        split = self.predicate_split
+        return {
+            constraint: {
+                **harmonic_means(tally.recall()),
+                **split_recall(tally.per_predicate(), split),
+                **tally.recall_of(PAIRS, "pair_R"),
+                **tally.recall_of(UNSEEN, "zR"),
+            }
+            for constraint, tally in self._tallies.items()
+        }
+
+    @property
+    def predicate_split(self) -> dict[str, list[int]]:
+        """``head``, ``body`` and ``tail``: ids of the predicates, by frequency in training, where it is known."""
+        counts = self.predicate_counts
+        if self._training is not None:
+            counts = self._training.predicates.sum(0).tolist()
+        return predicate_split(counts)
+
+    @property
+    def unseen(self) -> dict[str, int] | None:
+        """How many ``triplets`` of the scored frames training never annotated, and in how many ``frames``; None where
+        training is not known."""
+        self._score_waiting()
+        if self._training is None:
+            return None
+        triplets, frames = next(iter(self._tallies.values())).count(UNSEEN)
+        return {"triplets": triplets, "frames": frames}
+
     @property
     def predicate_counts(self) -> list[int]:
         """Annotated triplets of each of the 26 predicates in the frames scored."""
@@ -98,6 +150,11 @@ class SceneGraphRecall:
         return next(iter(self._tallies.values())).frames
 
     @property
+    def frames_without_prediction(self) -> int:
+        """Frames scored whose prediction has no pair: they count 0."""
+        return self._frames_without_prediction
+
+    @property
     def frames_without_pairs(self) -> int:
         """Frames left out since no triplet is annotated in them."""
         return self._frames_without_pairs
@@ -109,6 +166,7 @@ class SceneGraphRecall:
         return {
             "protocol": repr(self.protocol),
             "frames_without_pairs": self._frames_without_pairs,
+            "frames_without_prediction": self._frames_without_prediction,
             "tallies": tallies,
         }
 
@@ -119,6 +177,7 @@ class SceneGraphRecall:
                 f"cannot merge results of {state['protocol']} into those of {self.protocol}"
             )
         self._frames_without_pairs += state["frames_without_pairs"]
+        self._frames_without_prediction += state["frames_without_prediction"]
         for constraint, tally in self._tallies.items():
             tally.merge_state(state["tallies"][constraint])
 
@@ -133,16 +192,39 @@ class SceneGraphRecall:
         self._waiting = []
         targets = annotated_triplets(PairSlots.stack(annotated))
         slots = PairSlots.stack(predicted)
+        matches = SlotMatches(targets, slots, self.protocol.iou)
+        labelled = np.flatnonzero(targets.slots.predicates.any(1))
+        unseen = self._unseen(targets)
+        frame, column = _cells(targets, labelled, unseen)
         for constraint, tally in self._tallies.items():
-            ranks = self._ranks(targets, slots, np.array(sizes), constraint)
-            tally.add(targets.frame, targets.predicate, ranks)
+            found = self._ranked(slots, np.array(sizes), constraint)
+            hits = matches.first_hits(found)
+            pairs = matches.first_hits_of_pairs(found)[labelled]
+            tally.add(frame, column, np.concatenate((hits, hits, hits[unseen], pairs)))
 
-    def _ranks(self, targets, slots: PairSlots, sizes: np.ndarray, constraint: str) -> np.ndarray:
+    def _ranked(self, slots: PairSlots, sizes: np.ndarray, constraint: str) -> Triplets:
         keep = RANKS[-1]
         if self.protocol.nms:
             # As OED: with its NMS on, 500 cells compete in "no" and all triplets in "with".
             keep = 500 if constraint == "no" else len(slots.scores) * NUM_PREDICATES
-        found = ranked(candidate_triplets(slots, constraint), len(sizes), max(keep, 1))
+        candidates = candidate_triplets(slots, constraint, self.protocol)
+        found = ranked(candidates, len(sizes), max(keep, 1))
         if self.protocol.nms:
             found = without_duplicates(found, sizes, self.protocol.nms)
-        return first_hits(targets, found, self.protocol.iou)
+        return found
+
+    def _unseen(self, targets: Triplets) -> np.ndarray:
+        if self._training is None:
+            return np.zeros(0, int)
+        objects = targets.slots.classes[targets.slot, 1]
+        return np.flatnonzero(self._training.unseen(objects, targets.predicate))
+
+
+def _cells(targets: Triplets, labelled: np.ndarray, unseen: np.ndarray):
+    """The frame and the column of a ``Tally`` of everything that can be found: the triplets, each under its predicate
+    and under ``ALL``, those that training never saw, and the labelled pairs."""
+    pairs = targets.slots.frame[labelled]
+    frame = np.concatenate((targets.frame, targets.frame, targets.frame[unseen], pairs))
+    columns = (ALL, len(targets.slot)), (UNSEEN, len(unseen)), (PAIRS, len(labelled))
+    rest = [np.full(length, column) for column, length in columns]
+    return frame, np.concatenate((targets.predicate, *rest))

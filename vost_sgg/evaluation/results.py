@@ -32,8 +32,10 @@ def results_document(
         "dataset": dataset,
         "frame_rule": frame_rule,
         "protocol": asdict(recall.protocol),
+        "protocol_frame_rule": recall.protocol.frame_rule,
         "frames": recall.frames,
         "frames_without_pairs": recall.frames_without_pairs,
+        "frames_without_prediction": recall.frames_without_prediction,
         "mean_recall": {
             "mR": "per_class_pooled",
             "mR_frame": "per_frame",
@@ -41,8 +43,17 @@ def results_document(
         },
         "predicates": list(predicate_names),
         "predicate_counts": recall.predicate_counts,
+        "predicate_split": {
+            part: [predicate_names[p] for p in members]
+            for part, members in recall.predicate_split.items()
+        },
+        "unseen": recall.unseen,
         "methods": {
-            name: {"recall": r.compute(), "per_predicate": r.per_predicate()}
+            name: {
+                "recall": r.compute(),
+                "per_predicate": r.per_predicate(),
+                "analysis": r.analysis(),
+            }
             for name, r in methods.items()
         },
     }

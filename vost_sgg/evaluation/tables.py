@@ -8,7 +8,6 @@ from vost_sgg.evaluation.object_ap import PERSON, mean_over_objects
 from vost_sgg.evaluation.protocols import CONSTRAINTS
 from vost_sgg.evaluation.recall import SceneGraphRecall
 from vost_sgg.evaluation.slots import NUM_PREDICATES
-from vost_sgg.evaluation.triplets import SEMI_THRESHOLD
 
 TABLE_RANKS = (10, 20, 50)
 
@@ -26,14 +25,26 @@ def recall_header(
     absent = absent_predicates(recall, predicate_names)
     lines = [
         f"{recall.protocol.describe()}",
-        f"{dataset} (frame rule {frame_rule}): {recall.frames} frames scored, "
+        f"{dataset} (frame rule {_frame_rule(recall, frame_rule)}): {recall.frames} frames scored, "
         f"{recall.frames_without_pairs} without annotated pairs left out",
         f"R@K in %, mean over frames. mR@K in %, each predicate pooled over the data set, mean over {NUM_PREDICATES}; "
         + (f"absent, so counted as 0: {', '.join(absent)}" if absent else "none is absent"),
     ]
+    if recall.frames_without_prediction:
+        lines.insert(
+            2, f"{recall.frames_without_prediction} frames have no prediction: they count 0"
+        )
     if "semi" in recall.protocol.constraints:
-        lines.append(f"Semi constraint: spatial and contacting predicates above {SEMI_THRESHOLD}")
+        lines.append(
+            f"Semi constraint: spatial and contacting predicates above {recall.protocol.semi_threshold:g}"
+        )
     return "\n".join(lines)
+
+
+def _frame_rule(recall: SceneGraphRecall, rule: str) -> str:
+    """The data set's rule, and the protocol's own where it is another one."""
+    own, name = recall.protocol.frame_rule, recall.protocol.name
+    return rule if rule == own else f"{rule}; {name}'s own: {own}"
 
 
 def absent_predicates(recall: SceneGraphRecall, predicate_names: Sequence[str]) -> list[str]:
@@ -61,6 +72,46 @@ def recall_table(rows: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
         for method, values in rows.items()
     ]
     return tabulate(body, headers=headers, disable_numparse=True)
+
+
+def analysis_table(rows: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """What else the recalls say, a row a method and constraint, in percent.
+
+    Args:
+        rows: method -> what ``SceneGraphRecall.analysis`` returns.
+    """
+    ranks = " / ".join(map(str, TABLE_RANKS))
+    headers = ["Method", "", f"H\n@{ranks}", "head / body / tail\nmR@10"]
+    headers += [f"pairs\nR@{ranks}", f"zero-shot\nR@{ranks}"]
+    body = []
+    for method, constraints in rows.items():
+        for constraint, values in constraints.items():
+            parts = " / ".join(
+                f"{100 * values[f'{p}_mR@10']:.1f}" for p in ("head", "body", "tail")
+            )
+            unseen = _cell(values, "zR") if "zR@10" in values else "none"
+            row = [_cell(values, "H"), parts, _cell(values, "pair_R"), unseen]
+            body.append([method, CONSTRAINTS[constraint], *row])
+    return tabulate(body, headers=headers, disable_numparse=True)
+
+
+def predicate_table(methods: Mapping[str, SceneGraphRecall], predicate_names: Sequence[str]) -> str:
+    """Recall of each predicate within 10, pooled, in percent: rows by frequency, a column a method and constraint."""
+    first = next(iter(methods.values()))
+    columns = {
+        f"{method}\n{CONSTRAINTS[constraint]}": values["R@10"]
+        for method, recall in methods.items()
+        for constraint, values in recall.per_predicate().items()
+    }
+    counts = first.predicate_counts
+    body = [
+        [part, predicate_names[p], counts[p], *(f"{100 * v[p]:.1f}" for v in columns.values())]
+        for part, members in first.predicate_split.items()
+        for p in members
+    ]
+    headers = ["", "R@10 of", "annotated", *columns]
+    align = ("left", "left", *("right",) * (1 + len(columns)))
+    return tabulate(body, headers=headers, disable_numparse=True, colalign=align)
 
 
 def object_ap_line(by_class: Mapping[int, Mapping[str, float]]) -> str:

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vost_sgg.evaluation.protocols import Protocol
 from vost_sgg.evaluation.slots import GROUP_SIZES, NUM_PREDICATES, PairSlots
 
 _STARTS = (0, 3, 9)
 _REVERSED_ROW = np.array([False, True, False])
 _REVERSED_PREDICATE = np.repeat(_REVERSED_ROW, GROUP_SIZES)
 
-# STTran's: "only a hyper-parameter", says its author.
-SEMI_THRESHOLD = 0.9
 _CLASS_BITS = 20
 
 
@@ -47,15 +46,16 @@ class Triplets:
         return np.where(self.reverse[:, None, None], boxes[:, ::-1], boxes)
 
     @property
+    def reverse_of_predicate(self) -> np.ndarray:
+        """(N,) bool: the direction in which the predicate is annotated."""
+        return _REVERSED_PREDICATE[self.predicate]
+
+    @property
     def keys(self) -> np.ndarray:
         """(N,) int64, equal where frame, first class, predicate and second class are equal."""
-        classes = (
-            self.slots.classes[self.slot] + 1
-        )  # OED's head can name its unused class, which is -1 here
-        first = np.where(self.reverse, classes[:, 1], classes[:, 0])
-        second = np.where(self.reverse, classes[:, 0], classes[:, 1])
-        labels = ((first << _CLASS_BITS) | second) * NUM_PREDICATES + self.predicate
-        return self.frame * (NUM_PREDICATES << 2 * _CLASS_BITS) + labels
+        classes = self.slots.classes[self.slot]
+        ends = np.where(self.reverse[:, None], classes[:, ::-1], classes)
+        return class_keys(self.frame, ends) * NUM_PREDICATES + self.predicate
 
     def __getitem__(self, index: np.ndarray) -> "Triplets":
         return Triplets(
@@ -67,19 +67,28 @@ class Triplets:
         )
 
 
+def class_keys(frame: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """(N,) int64, equal where frame and both of the (N, 2) classes are equal."""
+    first, second = classes.T + 1  # OED's head can name its unused class, which is -1 here
+    return (frame << 2 * _CLASS_BITS) | (first << _CLASS_BITS) | second
+
+
 def annotated_triplets(slots: PairSlots) -> Triplets:
     """Every label is a triplet, in the order of slot and predicate."""
     slot, predicate = np.nonzero(slots.predicates)
     return Triplets(slots, slot, predicate, _REVERSED_PREDICATE[predicate], np.ones(len(slot)))
 
 
-def candidate_triplets(slots: PairSlots, constraint: str) -> Triplets:
+def candidate_triplets(slots: PairSlots, constraint: str, protocol: Protocol) -> Triplets:
     """The triplets that a prediction proposes under ``constraint``, in the order of slot and row, not yet ranked.
 
     ``no`` leaves out the cells of a row outside its group, which are zero in OED: each of them scores 0 and repeats or
     reverses a triplet that is among the candidates anyway, so behind these it changes no rank that counts.
+
+    Args:
+        protocol: its ``semi_threshold`` and, in ``semi``, its treatment of zeros are read.
     """
-    slot, row, predicate = _CHOICES[constraint](slots.predicates)
+    slot, row, predicate = _CHOICES[constraint](slots.predicates, protocol)
     value = slots.predicates[slot, predicate]
     if constraint == "with":
         # The argmax over the 26 columns of a row that is all zeros is column 0, even outside its group (as OED).
@@ -87,7 +96,7 @@ def candidate_triplets(slots: PairSlots, constraint: str) -> Triplets:
     return Triplets(slots, slot, predicate, _REVERSED_ROW[row], slots.scores[slot] * value)
 
 
-def _one_a_row(predicates: np.ndarray):
+def _one_a_row(predicates: np.ndarray, _):
     best = [
         start + predicates[:, start : start + size].argmax(1)
         for start, size in zip(_STARTS, GROUP_SIZES, strict=True)
@@ -97,19 +106,23 @@ def _one_a_row(predicates: np.ndarray):
     return np.repeat(np.arange(slots), 3), np.tile(np.arange(3), slots), predicate
 
 
-def _one_a_pair(predicates: np.ndarray):
+def _one_a_pair(predicates: np.ndarray, _):
     predicate = predicates.argmax(1)
     return np.arange(len(predicates)), _row_of(predicate), predicate
 
 
-def _above_threshold(predicates: np.ndarray):
-    chosen = predicates > SEMI_THRESHOLD
+def _above_threshold(predicates: np.ndarray, protocol: Protocol):
+    chosen = predicates > protocol.semi_threshold
     chosen[:, :3] = np.arange(3) == predicates[:, :3].argmax(1)[:, None]
+    if protocol.semi_needs_first_two:
+        for start, size in zip(_STARTS, GROUP_SIZES, strict=True):
+            seen = predicates[:, start : start + 2].any(1)
+            chosen[:, start : start + size] &= seen[:, None]
     slot, predicate = np.nonzero(chosen)
     return slot, _row_of(predicate), predicate
 
 
-def _all_cells(predicates: np.ndarray):
+def _all_cells(predicates: np.ndarray, _):
     slots = len(predicates)
     predicate = np.tile(np.arange(NUM_PREDICATES), slots)
     return np.repeat(np.arange(slots), NUM_PREDICATES), _row_of(predicate), predicate

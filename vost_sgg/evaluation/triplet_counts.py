@@ -1,0 +1,106 @@
+"""``TripletCounts``: what training annotations say of triplets, for the frequency baseline and for zero-shot recall."""
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from detectron2.utils.file_io import PathManager
+
+from vost_sgg.evaluation.slots import NUM_PREDICATES, annotated_slots
+from vost_sgg.structures import FrameGroundTruth
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class TripletCounts:
+    """How often each predicate is annotated between a person and each class of object.
+
+    Args:
+        predicates: (C, 26) int64, annotated triplets by class of the object.
+        pairs: (C,) int64, annotated pairs.
+    """
+
+    predicates: np.ndarray
+    pairs: np.ndarray
+
+    @classmethod
+    def of(cls, frames: Iterable[FrameGroundTruth]) -> "TripletCounts":
+        """Counts annotated frames, which are read once. Raises ValueError that names a field with a wrong shape."""
+        slots = [annotated_slots(frame) for frame in frames]
+        classes = np.concatenate([np.zeros(0, int), *(s.classes[:, 1] for s in slots)])
+        labels = np.concatenate(
+            [np.zeros((0, NUM_PREDICATES), bool), *(s.predicates for s in slots)]
+        )
+        pairs = np.bincount(classes)
+        predicates = np.zeros((len(pairs), NUM_PREDICATES), np.int64)
+        np.add.at(predicates, classes, labels)
+        return cls(predicates, pairs)
+
+    def unseen(self, classes: np.ndarray, predicates: np.ndarray) -> np.ndarray:
+        """(N,) bool: no such triplet was counted.
+
+        Args:
+            classes: (N,) int, of the objects; -1 and classes beyond C were never seen.
+            predicates: (N,) int in 0..25.
+        """
+        counts = np.concatenate((self.predicates, np.zeros((1, NUM_PREDICATES), np.int64)))
+        row = np.where((classes >= 0) & (classes < len(self.pairs)), classes, -1)
+        return counts[row, predicates] == 0
+
+    def write(self, path: str, *, datasets: Sequence[str], objects, predicates) -> None:
+        """Writes JSON: to a temporary name, then renamed. Missing folders are made.
+
+        Args:
+            datasets: names of what was counted.
+            objects, predicates: names of the C (or more) classes and of the 26 predicates.
+        """
+        labels, columns = np.nonzero(self.predicates)
+        document = {
+            "format_version": FORMAT_VERSION,
+            "datasets": list(datasets),
+            "objects": list(objects),
+            "predicates": list(predicates),
+            "pairs": {objects[i]: int(n) for i, n in enumerate(self.pairs) if n},
+            "triplets": [
+                ["person", predicates[p], objects[o], int(self.predicates[o, p])]
+                for o, p in zip(labels.tolist(), columns.tolist(), strict=True)
+            ],
+        }
+        PathManager.mkdirs(os.path.dirname(path) or ".")
+        temporary = f"{path}.part"
+        with PathManager.open(temporary, "w", encoding="utf-8") as file:
+            json.dump(document, file, indent=1)
+        os.replace(PathManager.get_local_path(temporary), PathManager.get_local_path(path))
+
+    @classmethod
+    def read(cls, path: str, *, objects: Sequence[str], predicates: Sequence[str]):
+        """The inverse of :meth:`write`.
+
+        Raises:
+            ValueError: the file is no such list, is of another version, or is of another vocabulary.
+        """
+        try:
+            with PathManager.open(path, "r", encoding="utf-8") as file:
+                document = json.load(file)
+            version, words = (
+                document["format_version"],
+                (document["objects"], document["predicates"]),
+            )
+            if version != FORMAT_VERSION:
+                raise ValueError(f"format version {version}, this library reads {FORMAT_VERSION}")
+            if words != (list(objects), list(predicates)):
+                raise ValueError("its vocabulary is not that of the data set")
+            counts = np.zeros((len(objects), NUM_PREDICATES), np.int64)
+            pairs = np.zeros(len(objects), np.int64)
+            for _, predicate, thing, count in document["triplets"]:
+                counts[objects.index(thing), predicates.index(predicate)] = count
+            for thing, count in document["pairs"].items():
+                pairs[objects.index(thing)] = count
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{path} is no list of training triplets ({error}); make it with tools/count_triplets.py"
+            ) from None
+        return cls(counts, pairs)
