@@ -6,6 +6,7 @@
         --json after.json --compare before.json
     python tools/benchmark.py data --config-file configs/oed_predcls.yaml --workers 4
     python tools/benchmark.py index
+    python tools/benchmark.py priors --config-file configs/vost_predcls.yaml --batch 1
     python tools/benchmark.py evaluator
 
 For a config with a temporal phase the last line of `model` reads `video-level over frame-by-frame: 3.21x`.
@@ -35,6 +36,13 @@ _INDEX = """
 Generates annotations with Action Genome's counts in its file format (no download), and measures in fresh processes what
 they cost: a first start, which reads the pickles, a second one, which reads the index that the first has left, and
 what each data worker adds to the memory.
+"""
+
+
+_PRIORS = """
+Measures what priors cost a model that reads them: reading those of a frame from files as tools/extract_clip.py writes
+them (in order as when testing, in any order as when training), as a share of a training step of each stage, and the
+rate of CLIP on the regions of --frames frames. Made-up features, random weights; no cache is read.
 """
 
 
@@ -111,6 +119,22 @@ def _run_data(args: argparse.Namespace) -> int:
         report = {"benchmark": args.command, "config": args.config_file}
         report |= benchmark_data(cfg, workload)
     print(data_table(report))
+    _finish(args, report, other)
+    return 0
+
+
+def _run_priors(args: argparse.Namespace) -> int:
+    from vost_sgg.engine.benchmark.priors import benchmark_priors
+    from vost_sgg.engine.benchmark.reports import priors_table
+    from vost_sgg.engine.launching import SETUP_ERRORS, user_errors
+
+    with user_errors(*SETUP_ERRORS, AssertionError):
+        _check_counts(args)
+        workload = _workload(args)
+        other = _other_report(args)
+        report = {"benchmark": args.command, "config": args.config_file}
+        report |= benchmark_priors(_config(args), workload)
+    print(priors_table(report))
     _finish(args, report, other)
     return 0
 
@@ -227,6 +251,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     data.set_defaults(run=_run_data)
     _add_data_arguments(data)
+    priors = commands.add_parser(
+        "priors", help="cost of a VLM's priors", description=_PRIORS, formatter_class=raw
+    )
+    priors.set_defaults(run=_run_priors)
+    _add_model_arguments(priors)
     index = commands.add_parser(
         "index", help="cost of a start on a large data set", description=_INDEX, formatter_class=raw
     )
@@ -235,11 +264,11 @@ def _parser() -> argparse.ArgumentParser:
         "--frames", type=int, default=288_782, metavar="N", help="default: 288782, Action Genome's"
     )
     index.add_argument("--workers", type=int, default=4, metavar="N", help="default: 4")
-    for command in (model, evaluator):
+    for command in (model, evaluator, priors):
         _add_repeats(command)
-    for command in (model, evaluator, data, index):
+    for command in (model, evaluator, data, index, priors):
         _add_report_arguments(command)
-    for command in (parameters, model, data):
+    for command in (parameters, model, data, priors):
         command.add_argument("--config-file", required=True, metavar="FILE", help="of configs/")
         command.add_argument(
             "opts", nargs=argparse.REMAINDER, metavar="KEY VALUE", help="config keys"

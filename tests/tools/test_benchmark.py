@@ -199,6 +199,29 @@ def test_the_evaluators_frames_are_found_in_part():
     assert 0.05 < recall.compute()["no"]["R@100"] < 0.95
 
 
+@pytest.mark.parametrize("task", ["predcls", "sgdet"])
+def test_the_cost_of_priors_is_measured(task, tmp_path, capsys):
+    out, config = tmp_path / "priors.json", str(ROOT / f"configs/sample/vost_{task}.yaml")
+    command = ["priors", "--config-file", config, *QUICK, "--json", str(out), *SMALL]
+    assert benchmark.main([*command, "MODEL.PRIORS.FRAMES_PER_BATCH", "3"]) == 0
+    report, printed = json.loads(out.read_text()), capsys.readouterr().out
+    assert set(report["reading"]) == {"in order", "in any order"}
+    step = report["training"]["SPATIAL"]
+    slowest = max(report["reading"].values()) / 1e3
+    assert step["frames"] == 2
+    assert step["share"] == pytest.approx(2 * slowest / step["seconds"])
+    assert report["training"]["TEMPORAL"]["frames"] == 2 * 3
+    # A person, three objects and three unions in each of three frames.
+    assert report["regions"]["pictures_per_forward"] == 21
+    assert re.search(r"^regions, tiny, 21 a forward +[\d,.]+/s", printed, re.MULTILINE)
+
+
+def test_a_model_without_priors_has_no_cost_of_them(capsys):
+    with pytest.raises(SystemExit):
+        benchmark.main(["priors", *SAMPLE, *QUICK])
+    assert "error: the config's model reads no priors" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "options, message",
     [

@@ -149,7 +149,7 @@ class FeatureExtractor:
             batch = slice(start, start + self.frames_per_batch)
             regions += self._embed(frames[batch], pairs[batch], skipped)
             done(len(frames[batch]))
-        features = _features(frames, pairs, regions, skipped)
+        features = video_features(frames, pairs, regions, skipped)
         digest = answers_digest(self.answers.folder, video_id)
         features.write(features_path(self.folder, video_id), digest, skipped)
 
@@ -180,12 +180,20 @@ class FeatureExtractor:
             ) from error
 
 
-def _features(
+def video_features(
     frames: Sequence[Mapping],
     pairs: Sequence[FramePairs],
     regions: Sequence[np.ndarray],
     skipped: Mapping[str, str],
 ) -> VideoFeatures:
+    """What is stored of one video.
+
+    Args:
+        frames: its records.
+        pairs: of each frame.
+        regions: of each frame, the (R, c) float16 embeddings of ``pairs.regions()``; none if it could not be read.
+        skipped: image ids of the frames that could not be read.
+    """
     rows = [frame.regions()[1] for frame in pairs]
     for record, frame_rows in zip(frames, rows, strict=True):
         if record["image_id"] in skipped:

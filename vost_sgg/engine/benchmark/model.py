@@ -84,7 +84,7 @@ def benchmark_model(cfg: CfgNode, workload: Workload) -> dict:
 
         report = _finished_model(finished, workload, measure)
         report["training"] = {
-            name: measure(f"training {name}", partial(_training_step, stage, workload))
+            name: measure(f"training {name}", partial(training_step, stage, workload))
             for name, stage in stages.items()
         }
     return report
@@ -239,7 +239,7 @@ def outputs_agree(report: dict) -> bool:
     return difference is not None and difference <= compared["tolerance"]
 
 
-def _training_step(stage: CfgNode, workload: Workload) -> dict:
+def training_step(stage: CfgNode, workload: Workload) -> dict:
     """Median seconds of an optimizer step of ``SOLVER.IMS_PER_BATCH`` clips, by the trainer's own step."""
     batch, steps = stage.SOLVER.IMS_PER_BATCH, stage.SOLVER.ACCUMULATION_STEPS
     if batch % steps:

@@ -83,6 +83,29 @@ def data_table(report: dict) -> str:
     return head + "\n" + tabulate(rows, ("data", ""), **_RIGHT)
 
 
+def priors_table(report: dict) -> str:
+    """The table of ``benchmark_priors``'s document."""
+    settings, regions = report["settings"], report["regions"]
+    width, height = settings["size"]
+    head = (
+        f"{settings['task']} on {settings['device']}, {settings['cpus']} CPU core(s), frames of {width}x{height} with "
+        f"{settings['pairs']} pairs"
+    )
+    rows = [
+        (f"reading {order}", f"{ms:.3f} ms a frame ({1e3 / ms:,.0f} frames/s)")
+        for order, ms in report["reading"].items()
+    ]
+    for stage, step in report["training"].items():
+        name = f"training step {stage}".strip() + f", {step['frames']} frames"
+        said = "nothing to train"
+        if step["seconds"] is not None:
+            said = f"{step['seconds']:.3f} s, {step['share']:.3%} of it to read their priors"
+        rows.append((name, said))
+    name = f"regions, {settings['clip']}, {regions['pictures_per_forward']} a forward"
+    rates = f"{regions['pictures_per_second']:,.1f}/s ({regions['frames_per_second']:.2f} frames/s)"
+    return head + "\n" + tabulate([*rows, (name, rates)], ("priors", ""), **_RIGHT)
+
+
 def index_table(report: dict) -> str:
     """The table of ``benchmark_index``'s document."""
     settings = report["settings"]
