@@ -1,7 +1,7 @@
 // Where the nodes of a frame's graph stand: on the left what is mostly a subject, as the person is, on the right the other
 // objects, the relations between them.
-// The relations of one pair are a block. d3's forces pull a block and its two objects to one height, and push apart what
-// stands in one column.
+// The relations of one pair are a block. d3's forces pull an object to the height of its blocks, and push apart what stands
+// in one column.
 
 const NODE_HEIGHT = 26;
 const PLATE_HEIGHT = 20;
@@ -50,12 +50,13 @@ function asBody(item) {
   return { id: item.id, item, height: NODE_HEIGHT };
 }
 
+/** Stacks the blocks; the objects start spread over their height and are pulled to the blocks that they are in. */
 function settle(columns, blocks) {
   const length = (bodies) => d3.sum(bodies, (body) => body.height + BLOCK_GAP);
   columns.forEach((bodies, column) => bodies.forEach((body, row) => {
-    // Every column starts spread over the height of the blocks.
     const above = length(bodies.slice(0, row)) + (body.height + BLOCK_GAP) / 2;
     body.y = (above * length(blocks)) / length(bodies);
+    if (bodies === blocks) body.fy = body.y;
     // The columns are so far apart that they do not push each other.
     body.x = column * 1e5;
     body.fx = body.x;
@@ -64,9 +65,9 @@ function settle(columns, blocks) {
     { source: block.id, target: block.subject }, { source: block.id, target: block.object },
   ]);
   const forces = d3.forceSimulation(columns.flat())
-    .force("ends", d3.forceLink(ends).id((body) => body.id).distance(0).strength(0.2))
+    .force("ends", d3.forceLink(ends).id((body) => body.id).distance(0))
     .force("apart", d3.forceCollide((body) => (body.height + BLOCK_GAP) / 2).iterations(2))
-    .alpha(0.6).alphaDecay(0.05).stop();
+    .alphaDecay(0.05).stop();
   for (let tick = 0; tick < 60; tick += 1) forces.tick();
 }
 
