@@ -13,6 +13,7 @@ import torch
 import yaml
 from detectron2.config import CfgNode
 from detectron2.engine import default_setup, launch
+from detectron2.engine.launch import DEFAULT_TIMEOUT
 from detectron2.utils import comm
 from detectron2.utils.file_io import PathManager
 from detectron2.utils.logger import setup_logger
@@ -24,6 +25,9 @@ from vost_sgg.vlm import CacheError
 
 # Exit status of a command that its user can put right.
 USER_ERROR = 2
+# Exit status of a command one of whose processes was killed.
+LOST_PROCESS = 3
+_GO_ON = "the same command with --resume goes on from the last checkpoint"
 # What bad input raises while a run is being set up.
 SETUP_ERRORS = (KeyError, ValueError, OSError, ImportError)
 # What may go wrong in the middle of a training without a bug.
@@ -47,7 +51,7 @@ def user_errors(*kinds: type[Exception], folder: str = "") -> Iterator[None]:
                 file.write(traceback.format_exc())
         # A loader's worker sends its error with the whole traceback, which ends with the error's own line.
         text = error_text(error).rpartition(f"{type(error).__name__}: ")[2]
-        print("error:", " ".join(text.split()), file=sys.stderr, flush=True)
+        _say_error(text)
         sys.exit(USER_ERROR)
 
 
@@ -57,9 +61,17 @@ def with_available_device(cfg: CfgNode, num_gpus: int) -> tuple[CfgNode, str]:
     Without a CUDA device, or with ``num_gpus`` 0, everything runs on the CPU; ``num_gpus`` processes then share it.
 
     Raises:
-        ValueError: more GPUs are asked for than there are, or several processes on the CPU beside GPUs.
+        ValueError: more GPUs are asked for than there are, several processes on the CPU beside GPUs, or --num-gpus
+            beside torchrun, which starts the processes itself.
     """
     available = torch.cuda.device_count()
+    if torch.distributed.is_torchelastic_launched():
+        if num_gpus > 1:
+            raise ValueError(
+                f"--num-gpus {num_gpus}: torchrun starts the processes, so say it there: --nproc_per_node {num_gpus}"
+            )
+        if available and num_gpus and cfg.MODEL.DEVICE != "cpu":
+            num_gpus = int(os.environ["LOCAL_WORLD_SIZE"])
     if available and num_gpus > available:
         raise ValueError(f"--num-gpus {num_gpus}: this machine has {available} GPU(s)")
     if cfg.MODEL.DEVICE == "cpu":
@@ -117,7 +129,8 @@ def setup(cfg: CfgNode, args: argparse.Namespace) -> None:
 
 def _is_no_training_error(record: logging.LogRecord) -> bool:
     """False for detectron2's traceback of an error that :func:`user_errors` says in one line."""
-    return not (record.exc_info and isinstance(record.exc_info[1], TRAINING_ERRORS))
+    error = record.exc_info and record.exc_info[1]
+    return not error or not (isinstance(error, TRAINING_ERRORS) or is_lost_peer(error))
 
 
 def launch_command(run: Callable, args: argparse.Namespace) -> CfgNode:
@@ -141,20 +154,66 @@ def launch_command(run: Callable, args: argparse.Namespace) -> CfgNode:
 
 
 def launch_processes(main: Callable, cfg: CfgNode, args: argparse.Namespace) -> None:
-    """Calls ``main(cfg, args)`` in ``args.num_gpus`` processes of this machine (one in this very process).
+    """Calls ``main(cfg, args)`` in ``args.num_gpus`` processes of this machine (one in this very process), or, as a
+    process that torchrun has started, joins the others.
 
-    When one of several ends with an exit status, so does this process, with the same one.
+    When one of several ends with an exit status, so does this process, with the same one; when one is lost, the others
+    end with a message.
     """
+    if torch.distributed.is_torchelastic_launched():
+        _join_torchrun(cfg.MODEL.DEVICE)
+        _run_beside_others(main, cfg, args)
+        return
     try:
         launch(
-            main,
+            _run_beside_others,
             max(1, args.num_gpus),
             num_machines=args.num_machines,
             machine_rank=args.machine_rank,
             dist_url=args.dist_url,
-            args=(cfg, args),
+            args=(main, cfg, args),
         )
     except torch.multiprocessing.ProcessExitedException as error:
-        if error.exit_code < 0:  # killed by a signal
+        if error.exit_code < 0:
+            name = error.signal_name or f"signal {-error.exit_code}"
+            _say_error(
+                f"process {error.error_index} of {args.num_gpus} was killed ({name}), and the others were stopped; "
+                f"{_GO_ON}"
+            )
+        sys.exit(LOST_PROCESS if error.exit_code < 0 else error.exit_code)
+
+
+def _join_torchrun(device: str) -> None:
+    """Makes this process one of those that torchrun has started, on any number of machines."""
+    local_rank, on_machine = (int(os.environ[f"LOCAL_{name}"]) for name in ("RANK", "WORLD_SIZE"))
+    cuda = torch.device(device).type == "cuda"
+    if cuda:
+        torch.cuda.set_device(local_rank)
+    torch.distributed.init_process_group("nccl" if cuda else "gloo", timeout=DEFAULT_TIMEOUT)
+    comm.create_local_process_group(on_machine)
+
+
+def _run_beside_others(main: Callable, cfg: CfgNode, args: argparse.Namespace) -> None:
+    try:
+        main(cfg, args)
+    except RuntimeError as error:
+        if not is_lost_peer(error):
             raise
-        sys.exit(error.exit_code)
+        _say_error(
+            f"process {comm.get_rank()} lost the connection to another process of this run, which has ended: what "
+            f"that one says is why; {_GO_ON}"
+        )
+        # Not sys.exit: the process group's own clean-up would wait for who is gone.
+        sys.stdout.flush()
+        os._exit(LOST_PROCESS)
+
+
+def is_lost_peer(error: BaseException) -> bool:
+    """Whether a collective operation failed since another process has ended."""
+    if not isinstance(error, RuntimeError) or comm.get_world_size() == 1:
+        return False
+    return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
+
+
+def _say_error(text: str) -> None:
+    print("error:", " ".join(text.split()), file=sys.stderr, flush=True)

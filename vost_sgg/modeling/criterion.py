@@ -121,7 +121,7 @@ class SceneGraphCriterion(nn.Module):
             targets.attention.argmax(-1).expand(len(logits), -1, -1),
             reduction="none",
         )
-        rows = targets.valid.sum()
+        rows = mean_over_processes(targets.valid.sum())
         return {
             "loss_attention": _ratio((nll * targets.valid).sum((1, 2)), rows),
             "loss_spatial": self._focal(matched["spatial_logits"], targets.spatial, targets.valid),
@@ -132,11 +132,10 @@ class SceneGraphCriterion(nn.Module):
 
     def losses_box(self, matched: dict[str, Tensor], targets: PairTargets) -> dict[str, Tensor]:
         """(L,) each: L1 on cxcywh and 1 - GIoU of subject and object boxes (as OED, its normalisers too)."""
-        num_pairs = mean_over_processes(targets.valid.sum().float()).clamp(min=1)
+        num_pairs = targets.valid.sum()
         sides = {
-            "subject": (targets.subject_boxes, num_pairs),
-            # The object's normaliser is local in OED.
-            "object": (targets.object_boxes, targets.valid.sum() + 1e-4),
+            "subject": (targets.subject_boxes, mean_over_processes(num_pairs, at_least=1)),
+            "object": (targets.object_boxes, mean_over_processes(num_pairs, more=1e-4)),
         }
         losses = {}
         for side, (boxes, normaliser) in sides.items():
@@ -146,13 +145,13 @@ class SceneGraphCriterion(nn.Module):
         return losses
 
     def _focal(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-        """(L,) focal loss, summed over matched rows and divided by their positive entries on this GPU (as OED)."""
+        """(L,) focal loss, summed over matched rows and divided by their positive entries (as OED)."""
         p = logits.sigmoid()
         positive = self.focal_alpha * F.logsigmoid(logits) * (1 - p) ** self.focal_gamma
         negative = (1 - self.focal_alpha) * F.logsigmoid(-logits) * p**self.focal_gamma
         loss = -torch.where(target.bool(), positive, negative) * valid[..., None]
         num_positive = (target * valid[..., None]).sum()
-        return loss.sum((1, 2, 3)) / num_positive.clamp(min=1)
+        return loss.sum((1, 2, 3)) / mean_over_processes(num_positive, at_least=1)
 
 
 def class_loss(
@@ -181,7 +180,7 @@ def class_loss(
     expected = expected.scatter(2, columns, classes.expand_as(columns))[..., :-1]
     nll = F.cross_entropy(logits.movedim(-1, 1), expected, reduction="none")
     weights = torch.where(expected == background, no_object_weight, 1.0) * valid
-    return _ratio((nll * weights).sum((1, 2)), weights.sum((1, 2)))
+    return _ratio((nll * weights).sum((1, 2)), mean_over_processes(weights.sum((1, 2))))
 
 
 def box_losses(predicted: Tensor, boxes: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
@@ -212,9 +211,17 @@ def _ratio(total: Tensor, count: Tensor) -> Tensor:
     return total / torch.where(count > 0, count, torch.ones_like(count))
 
 
-def mean_over_processes(count: Tensor) -> Tensor:
-    """``count`` of this process, changed in place to the mean over all of them."""
-    if comm.get_world_size() > 1:
+def mean_over_processes(count: Tensor, *, at_least: float = 0.0, more: float = 0.0) -> Tensor:
+    """The mean of ``count`` over all processes: what each divides its part of a loss by, so that the processes' mean
+    loss is that of one process with all their frames. (Most of OED's normalisers are of one GPU.)
+
+    Args:
+        at_least: a lower bound of the sum over the processes.
+        more: is added to that sum.
+    """
+    processes = comm.get_world_size()
+    count = count.float()
+    if processes > 1:
+        count = count.clone()
         torch.distributed.all_reduce(count)
-        count /= comm.get_world_size()
-    return count
+    return (count.clamp(min=at_least) + more) / processes

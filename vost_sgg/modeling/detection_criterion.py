@@ -78,7 +78,7 @@ class DetectionCriterion(nn.Module):
         check_room(wanted.shape[1], logits.shape[2], "boxes")
         with torch.no_grad():
             slots = least_cost_slots(self.cost(logits, boxes, targets), valid, wanted)
-        num_boxes = mean_over_processes(wanted.sum().float()).clamp(min=1)
+        num_boxes = mean_over_processes(wanted.sum(), at_least=1)
         l1, giou = box_losses(take_slots(boxes, slots), targets.boxes, wanted)
         losses = {
             "loss_class": class_loss(

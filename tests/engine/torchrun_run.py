@@ -1,0 +1,48 @@
+"""One process of several that torchrun starts, without its launcher: the command with the environment that it sets."""
+
+import os
+from pathlib import Path
+
+import torch
+from detectron2.utils import comm
+
+from tests.sudden_death import die, on_call
+from tests.tiny import register, tiny_records
+from tools import train_net
+from vost_sgg.engine.accumulation import AccumulationTrainer
+
+VIDEOS = {"A.mp4": 5, "B.mp4": 1}
+
+
+def record_losses(folder: Path) -> None:
+    """Every step's losses, averaged over the processes, are appended to FOLDER/losses."""
+    write_metrics = AccumulationTrainer._write_metrics
+
+    def recorded(self, losses, *args):
+        reduced = comm.reduce_dict({k: v.detach().clone() for k, v in losses.items()})
+        if comm.is_main_process():
+            with open(folder / "losses", "a") as file:
+                file.write(f"{sum(reduced.values()).item():.9g}\n")
+        return write_metrics(self, losses, *args)
+
+    AccumulationTrainer._write_metrics = recorded
+
+
+def run(rank: int, size: int, data: Path, folder: Path, dies_at: int, argv: list[str]) -> None:
+    """The command of one process; the last one kills itself in step ``dies_at`` (from 1; 0: it does not)."""
+    torch.set_num_threads(1)
+    records = tiny_records(data, VIDEOS, write=False)
+    register("tiny_train", records)
+    register("tiny_test", records)
+    if size > 1:
+        local = {"LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": size}
+        names = {"RANK": rank, "WORLD_SIZE": size, **local, "MASTER_ADDR": "localhost"}
+        os.environ |= {name: str(value) for name, value in names.items()}
+        os.environ["TORCHELASTIC_RUN_ID"] = "a test"
+    folder.mkdir(exist_ok=True)
+    record_losses(folder)
+    if dies_at and rank == size - 1:
+        AccumulationTrainer.run_step = on_call(dies_at, die, AccumulationTrainer.run_step)
+    with open(folder / f"errors{rank}", "w") as errors:
+        os.dup2(errors.fileno(), 2)
+        train_net.main(argv)
