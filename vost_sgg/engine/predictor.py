@@ -1,6 +1,5 @@
 """Running a trained model on somebody's own video: frames in, scene graphs out, one after the other."""
 
-import logging
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -14,6 +13,7 @@ from detectron2.data import transforms as T
 from detectron2.data.detection_utils import convert_PIL_to_numpy
 from PIL import Image
 
+from vost_sgg.checkpoint import DETECTOR_ARCHITECTURE
 from vost_sgg.data.augmentation import build_augmentations
 from vost_sgg.data.frame_sources import IMAGES_PER_SECOND, TimedFrame, open_source
 from vost_sgg.data.loaders import check_datasets
@@ -22,11 +22,9 @@ from vost_sgg.engine.checkpointer import SGGCheckpointer
 from vost_sgg.engine.graphs import scene_graph
 from vost_sgg.engine.run_identity import model_identity
 from vost_sgg.engine.trainer import SGGTrainer, has_parameters
-from vost_sgg.engine.video_priors import build_video_priors
+from vost_sgg.engine.video_priors import PriorsSource
 from vost_sgg.scene_graph import SceneGraph
 from vost_sgg.vlm.words import Vocabulary
-
-logger = logging.getLogger(__name__)
 
 
 class SceneGraphPredictor:
@@ -72,7 +70,7 @@ class SceneGraphPredictor:
         sampler = cfg.MODEL.REFERENCE_SAMPLER
         self._context = 0 if sampler.NAME == "NoReferences" else sampler.INTERVAL
         self._augmentations = T.AugmentationList(build_augmentations(cfg, is_train=False))
-        self._priors_source = priors
+        self._priors_source = PriorsSource(cfg, priors, name[0])
         self._priors = None
 
     @property
@@ -110,7 +108,7 @@ class SceneGraphPredictor:
             frames: such as :func:`vost_sgg.data.frame_sources.open_source` gives.
             video_id: by which stored priors are found.
         """
-        self._priors = build_video_priors(self.cfg, self._priors_source, video_id)
+        self._priors = self._priors_source.of(video_id)
         frames = iter(frames)
         window: deque[tuple[TimedFrame, dict]] = deque()
         done = 0  # the frames at the window's start that are there as references only
@@ -167,10 +165,9 @@ def check_runs_on_videos(cfg: CfgNode) -> None:
             f"MODEL.META_ARCHITECTURE {cfg.MODEL.META_ARCHITECTURE} reads stored answers about a data set, no video: "
             "use an SGDET config of a trained model, such as configs/oed_sgdet.yaml"
         )
-    if cfg.MODEL.META_ARCHITECTURE != "DETRDetector" and cfg.MODEL.TASK != "sgdet":
-        given = {"predcls": "boxes and classes", "sgcls": "boxes"}[cfg.MODEL.TASK]
+    if cfg.MODEL.META_ARCHITECTURE != DETECTOR_ARCHITECTURE and cfg.MODEL.TASK != "sgdet":
         raise ValueError(
-            f"MODEL.TASK is {cfg.MODEL.TASK}, which is given annotated {given}: it cannot run on a bare video. Use a "
+            f"MODEL.TASK is {cfg.MODEL.TASK}, which is given annotated boxes: it cannot run on a bare video. Use a "
             "model of SGDET: configs/oed_sgdet.yaml, dsqi_sgdet.yaml or vost_sgdet.yaml, or one of configs/sample/"
         )
     if not cfg.MODEL.WEIGHTS:

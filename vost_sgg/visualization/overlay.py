@@ -19,6 +19,8 @@ from vost_sgg.visualization.style import (
 
 # Share of the frame's height that the list may cover.
 LIST_SHARE = 0.4
+# Shorter side in pixels from which names stand with their scores.
+SCORES_FROM = 240
 # The list's plate: white, translucent.
 PLATE = (255, 255, 255, 215)
 # What a predicate's mark looks like: shape and colour tell the group.
@@ -40,7 +42,7 @@ class _Row:
 class OverlayPainter:
     """Draws the graphs of one video, in which a class keeps its colour.
 
-    A name stands at each box; at the bottom a line an object lists its predicates. A predicate's mark tells its group:
+    A name stands at each box; at the edge a line an object lists its predicates. A predicate's mark tells its group:
     a blue disc attention, an orange triangle spatial, a green square contacting. What does not fit is counted.
 
     Args:
@@ -55,6 +57,7 @@ class OverlayPainter:
         self._font = ImageFont.truetype(str(path), points)
         self._pad = max(2, points // 5)
         self._line = points + 2 * self._pad
+        self._at_top: bool | None = None
         self._colours: dict[str, str] = {person: PERSON_COLOUR}
 
     def __call__(self, image: np.ndarray, graph: SceneGraph) -> np.ndarray:
@@ -68,16 +71,17 @@ class OverlayPainter:
         pen = ImageDraw.Draw(picture, "RGBA")
         names = _names(graph)
         lines = self._list(graph, names)
-        top = self._size[1] - len(lines) * self._line
+        top, bottom = self._place(len(lines) * self._line, graph)
         for node in graph.objects:
             self._draw_box(pen, node.box, self._colour(node.name))
         taken: list[np.ndarray] = []
         for name, node in zip(names, graph.objects, strict=True):
             # In SGDET every slot has a person, without a score.
-            text = name if node.score >= 1 else f"{name} {node.score:.2f}"
-            self._draw_tag(pen, text, node, taken, top)
+            shown = node.score < 1 and min(self._size) >= SCORES_FROM
+            text = f"{name} {node.score:.2f}" if shown else name
+            self._draw_tag(pen, text, node, taken, (top, bottom))
         if lines:
-            pen.rectangle((0, top, *self._size), fill=PLATE)
+            pen.rectangle((0, top, self._size[0], bottom), fill=PLATE)
         for number, line in enumerate(lines):
             for x, kind, text in line:
                 self._draw_item(pen, x, top + number * self._line, kind, text)
@@ -96,11 +100,27 @@ class OverlayPainter:
         pen.rectangle((x0 - 1, y0 - 1, x1 + 1, y1 + 1), outline=rim, width=width + 2)
         pen.rectangle((x0, y0, x1, y1), outline=colour, width=width)
 
-    def _draw_tag(self, pen, text: str, node, taken: list[np.ndarray], top: float) -> None:
+    def _draw_tag(self, pen, text: str, node, taken: list[np.ndarray], plate: tuple) -> None:
         size = np.array([self._font.getlength(text) + 2 * self._pad, self._line])
-        limit = np.array([self._size[0], max(top, self._line)])
-        x, y = label_spot(size, np.array(node.box), limit, taken)
+        # Between the list and the opposite edge, in coordinates that begin there.
+        first, last = (plate[1], self._size[1]) if self._at_top else (0, plate[0])
+        shift = np.array([0, first])
+        box = np.array(node.box) - np.tile(shift, 2)
+        x, y = label_spot(size, box, np.array([self._size[0], last - first]), taken) + shift
         self._draw_plate(pen, x, y, text, node.name)
+
+    def _place(self, height: float, graph: SceneGraph) -> tuple[float, float]:
+        """Top and bottom of the list: where it covers less of the boxes, as in the video's first graph."""
+        below = self._size[1] - height
+        if self._at_top is None and height:
+            boxes = np.array([node.box for node in graph.objects])
+            widths, ys = boxes[:, 2] - boxes[:, 0], boxes[:, 1::2]
+            covered = [
+                (widths * np.ptp(ys.clip(*part), axis=1)).sum()
+                for part in ((0, height), (below, self._size[1]))
+            ]
+            self._at_top = bool(covered[0] < covered[1])
+        return (0, height) if self._at_top else (below, self._size[1])
 
     def _draw_plate(self, pen, x: float, y: float, text: str, name: str) -> None:
         colour = self._colour(name)
@@ -164,7 +184,7 @@ class OverlayPainter:
         return rows
 
     def _wrapped(self, items: list[tuple[str, str]]) -> list[list[tuple[float, str, str]]]:
-        gap, x, lines = 2 * self._pad, float(self._pad), [[]]
+        gap, x, lines = 3 * self._pad, float(self._pad), [[]]
         for kind, text in items:
             mark = self._mark if kind in GROUP_STYLES else self._pad
             width = self._font.getlength(text) + mark + self._pad
