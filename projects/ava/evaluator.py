@@ -3,34 +3,39 @@
 import logging
 import os
 from collections import OrderedDict
-from collections.abc import Mapping
+from functools import cached_property
 
 import numpy as np
 from detectron2.config import configurable
-from detectron2.evaluation import DatasetEvaluator
+from detectron2.data import DatasetCatalog, MetadataCatalog
 from detectron2.utils import comm
-from tabulate import tabulate
 
 from projects.ava.actions import ACTIONS
 from projects.ava.matching import action_scores
 from projects.ava.recovery import ActionRecovery
+from projects.ava.tables import PRIOR_NAME, action_table, recovery_table
 from vost_sgg.evaluation import EVALUATOR
+from vost_sgg.evaluation.clip_evaluator import ClipEvaluator
+from vost_sgg.evaluation.prediction_file import PredictionHeader, check_classes, stored
+from vost_sgg.evaluation.prediction_writer import PredictionPart, join_parts
 from vost_sgg.evaluation.results import write_results
 from vost_sgg.structures import FrameGroundTruth, FramePrediction
 
 FORMAT_VERSION = 1
-PRIOR_NAME = "most frequent actions"
 
 
 @EVALUATOR.register()
-class AVAEvaluator(DatasetEvaluator):
+class AVAEvaluator(ClipEvaluator):
     """The metrics of ``ActionRecovery`` over an AVA data set: tables in the log, the numbers for detectron2, a JSON
-    file. projects/ava/README.md has the protocol.
+    file; and the predictions. projects/ava/README.md has the protocol.
+
+    A keyframe of the data set that it is given no prediction of counts: none of its persons is found.
 
     Args:
         dataset_name: of a data set whose dicts have ``person_actions`` (``projects.ava.dataset.load_ava``).
         method: name of the model's row in the table.
-        output_dir: where ``ava_actions_<dataset_name>.json`` is written; None writes none.
+        output_dir: where ``ava_actions_<dataset_name>.json`` and ``scene_graph_predictions_<dataset_name>.safetensors``
+            (docs/prediction_file.md) are written; None writes none.
     """
 
     @configurable
@@ -56,108 +61,105 @@ class AVAEvaluator(DatasetEvaluator):
 
     def reset(self) -> None:
         self._recovery = ActionRecovery()
-
-    def process(self, inputs: list[dict], outputs: list[list]) -> None:
-        """Adds the targets of ``inputs``. Raises ValueError that names the frame if its arrays are wrong."""
-        for clip, predictions in zip(inputs, outputs, strict=True):
-            targets = [clip["frames"][target] for target in clip["references"]]
-            for frame, prediction in zip(targets, predictions, strict=True):
-                try:
-                    self.update(frame["ground_truth"], frame["person_actions"], prediction)
-                except KeyError:
-                    raise ValueError(
-                        f"{self._dataset_name}: its frames have no person_actions; AVAEvaluator is for AVA's data sets"
-                    ) from None
-                except ValueError as error:
-                    raise ValueError(f"frame {frame['image_id']}: {error}") from error
+        self._scored: set[str] = set()
+        self._part = PredictionPart(
+            self._file("scene_graph_predictions", "safetensors"), comm.get_rank()
+        )
 
     def update(
-        self, ground_truth: FrameGroundTruth, actions: np.ndarray, prediction: FramePrediction
+        self, ground_truth: FrameGroundTruth, prediction: FramePrediction, image_id: str
     ) -> None:
-        """Adds one keyframe.
+        """Adds one keyframe. Raises ValueError if its arrays are wrong or it is not the data set's.
 
         Args:
             ground_truth: its boxes are the annotated persons'.
-            actions: (M, 7) bool.
         """
-        self._recovery.update(actions, *action_scores(ground_truth.boxes, prediction))
+        if image_id not in self._actions:
+            raise ValueError(f"it is no keyframe of {self._dataset_name}")
+        prediction = stored(prediction)
+        check_classes(prediction.classes, MetadataCatalog.get(self._dataset_name).thing_classes)
+        boxes = np.asarray(ground_truth.boxes)
+        self._recovery.update(self._actions[image_id], *action_scores(boxes, prediction))
+        self._scored.add(image_id)
+        if self._output_dir is not None:
+            self._part.add(image_id, prediction)
 
     def evaluate(self) -> OrderedDict:
-        """Percentages ``{"ava": {"set@n": ..., ...}}`` over all processes; ``{}`` in all but the main one.
-
-        Returns ``{}`` with a warning if no person was scored.
-        """
+        """Percentages ``{"ava": {"set@n": ..., ...}}`` over all processes; ``{}`` in all but the main one."""
         comm.synchronize()
-        shards = comm.gather(self._recovery.state())
-        if not comm.is_main_process():
-            return OrderedDict()
-        total = ActionRecovery()
-        for shard in shards:
-            total.merge_state(shard)
-        if not len(total):
-            self._logger.warning(f"{self._dataset_name}: no person does one of the seven actions")
-            return OrderedDict()
-        self._report(total)
-        return OrderedDict({"ava": {k: 100 * v for k, v in total.compute().items()}})
+        shards = comm.gather((self._recovery.state(), self._scored, self._part.close()))
+        results = OrderedDict()
+        if comm.is_main_process():
+            total, scored = ActionRecovery(), set()
+            for state, image_ids, _ in shards:
+                total.merge_state(state)
+                scored |= image_ids
+            missing = self._count_missing(total, scored)
+            self._report(total, missing)
+            self._write_predictions([part for *_, part in shards])
+            results["ava"] = {name: 100 * value for name, value in total.compute().items()}
+        comm.synchronize()  # until here the others' parts are read
+        return results
 
-    def _report(self, recovery: ActionRecovery) -> None:
+    @cached_property
+    def _actions(self) -> dict[str, np.ndarray]:
+        """(M, 7) bool of each keyframe."""
+        records = DatasetCatalog.get(self._dataset_name)
+        if records and "person_actions" not in records[0]:
+            raise KeyError(
+                f"{self._dataset_name}: its frames have no person_actions; AVAEvaluator is for AVA's data sets"
+            )
+        return {record["image_id"]: record["person_actions"] for record in records}
+
+    def _count_missing(self, recovery: ActionRecovery, scored: set[str]) -> list[str]:
+        missing = [image_id for image_id in self._actions if image_id not in scored]
+        for image_id in missing:
+            labels = self._actions[image_id]
+            recovery.update(labels, np.zeros(labels.shape), np.zeros(len(labels), bool))
+        if missing:
+            self._logger.warning(
+                f"{self._dataset_name}: {len(missing):,} keyframes have no prediction, such as {missing[0]}; their "
+                "persons count as not found"
+            )
+        return missing
+
+    def _report(self, recovery: ActionRecovery, missing: list[str]) -> None:
         rows = {self._method: recovery.compute(), PRIOR_NAME: recovery.prior().compute()}
         self._logger.info(
             f"AVA actions, {self._method} on {self._dataset_name}: {len(recovery):,} persons in keyframes, in %\n"
-            f"{recovery_table(rows)}\n{action_table(recovery.per_action())}"
+            f"{recovery_table(rows)}\n\n{action_table(recovery.per_action())}"
         )
         if self._output_dir is None:
             return
-        path = os.path.join(self._output_dir, f"ava_actions_{self._dataset_name}.json")
         document = {
             "format_version": FORMAT_VERSION,
             "dataset": self._dataset_name,
             "method": self._method,
-            "samples": len(recovery),
+            "persons": len(recovery),
+            "keyframes_without_prediction": missing,
             "actions": {action.name: action.id for action in ACTIONS},
             "metrics": rows[self._method],
             "per_action": recovery.per_action(),
             "prior": rows[PRIOR_NAME],
         }
-        write_results(document, path)
-        self._logger.info(f"AVA actions written to {path}")
+        write_results(document, self._file("ava_actions", "json"))
+        self._logger.info(f"AVA actions written to {self._file('ava_actions', 'json')}")
 
+    def _write_predictions(self, parts: list[PredictionPart]) -> None:
+        if not any(part.image_ids for part in parts):
+            return
+        metadata = MetadataCatalog.get(self._dataset_name)
+        header = PredictionHeader(
+            task="sgdet",
+            dataset=self._dataset_name,
+            method=self._method,
+            objects=list(metadata.thing_classes),
+            predicates=list(metadata.predicate_classes),
+            rules={},
+        )
+        path = self._file("scene_graph_predictions", "safetensors")
+        join_parts(path, header, parts)
+        self._logger.info(f"Predictions written to {path}")
 
-def recovery_table(rows: Mapping[str, Mapping[str, float]]) -> str:
-    """A row a method, in percent; both rows of a family of metrics share a column, its parameters apart by slashes.
-
-    Args:
-        rows: method -> what ``ActionRecovery.compute`` returns.
-    """
-    families: dict[str, list[str]] = {}
-    for metric in next(iter(rows.values())):
-        family = metric.rstrip("0123456789.")
-        families.setdefault(family, []).append(metric)
-    headers = [_header(family, metrics) for family, metrics in families.items()]
-    body = [
-        [method, *(" / ".join(f"{100 * values[m]:.1f}" for m in f) for f in families.values())]
-        for method, values in rows.items()
-    ]
-    return tabulate(body, headers=["Method", *headers], disable_numparse=True)
-
-
-def action_table(by_action: Mapping[str, Mapping]) -> str:
-    """A row an action: its samples, recalls and AP in percent.
-
-    Args:
-        by_action: what ``ActionRecovery.per_action`` returns.
-    """
-    metrics = [m for m in next(iter(by_action.values())) if m != "samples"]
-    body = [
-        [
-            name,
-            values["samples"],
-            *("-" if values[m] is None else f"{100 * values[m]:.1f}" for m in metrics),
-        ]
-        for name, values in by_action.items()
-    ]
-    return tabulate(body, headers=["Action", "samples", *metrics], disable_numparse=True)
-
-
-def _header(family: str, metrics: list[str]) -> str:
-    return f"{family}{' / '.join(metric.removeprefix(family) for metric in metrics)}"
+    def _file(self, content: str, ending: str) -> str:
+        return os.path.join(self._output_dir or "", f"{content}_{self._dataset_name}.{ending}")

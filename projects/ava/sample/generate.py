@@ -23,9 +23,9 @@ CLIPS = 60
 SEED = 1
 # Every sixth clip is of the training split, which nothing is trained on.
 _TRAIN_EVERY = 6
-# Videos among which the clips are chosen, and what would else be seen once or twice: lie/sleep, eat, write.
+# Videos among which the clips are chosen, so that standing is not nearly all there is: lie, eat, write; sit; anything.
 _POOL = 240
-_RARE = {8, 29, 63}
+_RARE, _SIT, _ANY = {8, 29, 63}, {11}, set(range(1, 81))
 _OTHER_CLASSES = {14: "walk", 27: "drink"}
 
 
@@ -34,13 +34,15 @@ def version() -> str:
     return f"{VERSION}.{action_genome_sample.VERSION}"
 
 
-def sample_clips(world: str, clips: int = CLIPS) -> list[SampleClip]:
-    """The clips of a world, by index. Half of them, if there are so many, show one of the rarer actions."""
+def sample_clips(world: str) -> list[SampleClip]:
+    """The clips of a world, by index: a third with rare actions, a third with somebody who sits, and any others."""
     pool = [SampleClip(SEED, index, world=world) for index in range(_POOL)]
-    rare = [clip for clip in pool if clip.actions() & _RARE][: clips // 2]
-    chosen = {clip.index for clip in rare}
-    others = [clip for clip in pool if clip.index not in chosen][: clips - len(rare)]
-    return sorted(rare + others, key=lambda clip: clip.index)
+    chosen: dict[int, SampleClip] = {}
+    for wanted, count in ((_RARE, CLIPS // 3), (_SIT, 2 * (CLIPS // 3)), (_ANY, CLIPS)):
+        for clip in pool:
+            if len(chosen) < count and clip.actions() & wanted:
+                chosen[clip.index] = clip
+    return [chosen[index] for index in sorted(chosen)]
 
 
 def split_of(clip: SampleClip) -> str:
@@ -48,7 +50,7 @@ def split_of(clip: SampleClip) -> str:
     return "train" if clip.index % _TRAIN_EVERY == 0 else "val"
 
 
-def ensure_ava_sample(root: str, world: str, clips: int = CLIPS) -> None:
+def ensure_ava_sample(root: str, world: str) -> None:
     """Makes sure that ``root`` holds the sample of ``world``, in AVA's layout; generates it if not (10 CPU seconds).
 
     Safe to be called by several processes at once: one generates, the others wait. An interrupted generation is started
@@ -57,7 +59,6 @@ def ensure_ava_sample(root: str, world: str, clips: int = CLIPS) -> None:
     Args:
         root: the data set's folder; its parent is made.
         world: "familiar" or "shifted".
-        clips: how many.
 
     Raises:
         FileExistsError: ``root`` holds something else, which is left alone.
@@ -67,7 +68,7 @@ def ensure_ava_sample(root: str, world: str, clips: int = CLIPS) -> None:
         "generator": "projects.ava.sample",
         "version": version(),
         "world": world,
-        "clips": clips,
+        "clips": CLIPS,
     }
     if _manifest(root) == wanted:
         return
@@ -80,7 +81,7 @@ def ensure_ava_sample(root: str, world: str, clips: int = CLIPS) -> None:
             raise FileExistsError(
                 f"{root} holds files, but no {MANIFEST} of the AVA sample: they are left alone; remove or rename it"
             )
-        _generate(root, sample_clips(world, clips), wanted)
+        _generate(root, sample_clips(world), wanted)
 
 
 def _manifest(root: str) -> dict:
