@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean, stdev
 from string import ascii_lowercase
 
+from vost_sgg.evaluation.collation import collated, grouped, joined
 from vost_sgg.evaluation.protocols import CONSTRAINTS
 from vost_sgg.evaluation.published import PUBLISHED_RANKS, PublishedTable, published_table
 from vost_sgg.evaluation.runs import Recalls, Run, check_comparable, config_differences
@@ -16,8 +17,6 @@ STAGES = {"table3": "spatial"}
 PAPER, OURS = "paper", "ours"
 _TASKS = {"predcls": "PredCLS", "sgcls": "SGCLS", "sgdet": "SGDET"}
 _PAPER_RULE = "as printed in the paper, on Action Genome; nothing of it was run here."
-# Method -> task -> recalls, a value a run.
-_Rows = dict[str, dict[str, Recalls]]
 
 
 def recall_table_like(name: str, runs: Sequence[Run]) -> Table:
@@ -36,7 +35,7 @@ def recall_table_like(name: str, runs: Sequence[Run]) -> Table:
     rows = [([PAPER, method], cells[method]) for method in published.rows]
     rows += [
         ([OURS, method], [_cell(by_task, column) for column in published.columns])
-        for method, by_task in _rows(runs).items()
+        for method, by_task in collated(runs).items()
     ]
     return Table(
         title=f"Tab. {name.removeprefix('table')}: {published.title}. In %.",
@@ -92,61 +91,6 @@ def _paper_cells(table: PublishedTable) -> tuple[dict[str, list[Cell]], dict[str
     return cells, {mark: text for text, mark in marks.items()}
 
 
-def _rows(runs: Sequence[Run]) -> _Rows:
-    """The models in the order of ``runs``, then their companions."""
-    models: _Rows = {}
-    for (method, task), group in _groups(runs).items():
-        models.setdefault(method, {})[task] = _joined([run.recalls for run in group])
-    return models | _companions(runs)
-
-
-def _companions(runs: Sequence[Run]) -> _Rows:
-    rows: _Rows = {}
-    names = dict.fromkeys((run.task, name) for run in runs for name in run.companions)
-    for task, name in names:
-        by_model = {
-            method: _without_copies(
-                _joined([run.companions[name] for run in group if name in run.companions])
-            )
-            for (method, its_task), group in _groups(runs).items()
-            if its_task == task and any(name in run.companions for run in group)
-        }
-        first = next(iter(by_model.values()))
-        if all(recalls == first for recalls in by_model.values()):
-            by_model = {"": first}
-        for method, recalls in by_model.items():
-            rows.setdefault(f"{name} ({method})" if method else name, {})[task] = recalls
-    return rows
-
-
-def _groups(runs: Sequence[Run]) -> dict[tuple[str, str], list[Run]]:
-    """(method, task) -> its runs."""
-    groups: dict[tuple[str, str], list[Run]] = {}
-    for run in runs:
-        groups.setdefault((run.method, run.task), []).append(run)
-    return groups
-
-
-def _joined(recalls: Sequence[Recalls]) -> Recalls:
-    """The values of all, of the metrics that all have."""
-    first, *others = recalls
-    return {
-        constraint: {
-            metric: sum((other[constraint][metric] for other in others), values)
-            for metric, values in metrics.items()
-            if all(metric in other.get(constraint, {}) for other in others)
-        }
-        for constraint, metrics in first.items()
-    }
-
-
-def _without_copies(recalls: Recalls) -> Recalls:
-    """One value for several equal ones: not several runs, but one that does not depend on them."""
-    if any(len(set(values)) > 1 for metrics in recalls.values() for values in metrics.values()):
-        return recalls
-    return {c: {metric: v[:1] for metric, v in metrics.items()} for c, metrics in recalls.items()}
-
-
 def _cell(by_task: dict[str, Recalls], column: str) -> Cell:
     task, constraint, metric = column.split("/")
     recalls = by_task.get(task, {}).get(constraint, {})
@@ -174,13 +118,13 @@ def _rules(runs: Sequence[Run]) -> Iterator[str]:
     for dataset in dict.fromkeys(run.dataset for run in runs):
         if not dataset.startswith("action_genome"):
             yield f"{dataset} is not Action Genome: its numbers cannot be compared with the paper's."
-    for (method, task), group in _groups(runs).items():
+    for (method, task), group in grouped(runs).items():
         yield from _remarks(f"{method}, {_TASKS[task]}", group)
 
 
 def _remarks(row: str, runs: Sequence[Run]) -> Iterator[str]:
     """What is to be said of a row of several runs."""
-    recalls = _joined([run.recalls for run in runs])
+    recalls = joined([run.recalls for run in runs])
     count = max((len(v) for metrics in recalls.values() for v in metrics.values()), default=0)
     if count > 1:
         seeds = [str(run.config["SEED"]) for run in runs if "SEED" in run.config]

@@ -22,7 +22,7 @@ _MAY_DIFFER = (
     *("MODEL.VLM.CACHE", "MODEL.PRIORS.CACHE", "DATALOADER.NUM_WORKERS", "STAGES"),
 )
 
-# Constraint -> metric, such as "R@10" -> fractions, one a run.
+# Constraint -> metric -> fractions, one a run. "R@10 holding" is the recall of one predicate.
 Recalls = Mapping[str, Mapping[str, tuple[float, ...]]]
 
 
@@ -191,9 +191,11 @@ def _read_json(path: str) -> dict:
 
 def _evaluation(document: dict, path: str, name: str | None) -> Run:
     recalls = {
-        method: _checked({c: {k: (v,) for k, v in r.items()} for c, r in values["recall"].items()})
+        method: _method_recalls(values, document["predicates"])
         for method, values in document["methods"].items()
     }
+    if "ceiling" in document:
+        recalls["ceiling"] = _checked(_single(document["ceiling"]))
     model, *others = recalls
     return Run(
         method=name or model,
@@ -206,6 +208,19 @@ def _evaluation(document: dict, path: str, name: str | None) -> Run:
         document=document,
         config=_config_beside(path),
     )
+
+
+def _method_recalls(values: dict, predicates: Sequence[str]) -> Recalls:
+    recalls = _single(values["recall"])
+    for constraint, metrics in values["per_predicate"].items():
+        for metric, numbers in metrics.items():
+            named = zip(predicates, numbers, strict=True)
+            recalls[constraint] |= {f"{metric} {name}": (number,) for name, number in named}
+    return _checked(recalls)
+
+
+def _single(recall: dict) -> dict[str, dict[str, tuple[float, ...]]]:
+    return {c: {metric: (v,) for metric, v in metrics.items()} for c, metrics in recall.items()}
 
 
 def _ablation(document: dict, path: str, name: str | None, stage: str | None) -> list[Run]:
