@@ -40,10 +40,6 @@ def pictures(count, size=(64, 48)):
     return [picture(i, *size) // 2 + noise[i] for i in range(count)]
 
 
-def scores(graphs):
-    return [[(r.predicate, r.subject, r.object) for r in g.relations[:3]] for g in graphs]
-
-
 def test_the_stream_gives_what_the_whole_video_at_once_gives(oed):
     frames = pictures(13)
     whole = list(SceneGraphPredictor(oed, threshold=0.0, chunk=100)(frames))
@@ -152,6 +148,4 @@ def test_priors_are_made_on_the_way(vost, tmp_path):
     # Each frame is asked about once, though it is in several windows.
     assert len((tmp_path / "asked").read_text().splitlines()) == 5
     without = list(SceneGraphPredictor(cfg, threshold=0.0, priors="none")(frames))
-XX != scores(without)
-        or made[0].relations[0].score != without[0].relations[0].score
-    )
+    assert [g.to_json() for g in made] != [g.to_json() for g in without]
