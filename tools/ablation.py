@@ -44,7 +44,10 @@ def main(argv: list[str] | None = None) -> int:
         os.makedirs(ablation.output_dir, exist_ok=True)
         lock = _locked(ablation.output_dir, wanted=bool(todo))
     with lock, user_errors(*SETUP_ERRORS):
-        failed = run_all(ablation, todo, args.num_gpus, lock)
+        try:
+            failed = run_all(ablation, todo, args.num_gpus, lock)
+        except KeyboardInterrupt:
+            failed = ["interrupted; the same command goes on"]
         report(ablation)
     for line in failed:
         print(f"error: {line}", file=sys.stderr)

@@ -132,11 +132,10 @@ def test_an_interrupted_ablation_goes_on_exactly(whole, run, monkeypatch, capfd)
     step = AccumulationTrainer.run_step
     monkeypatch.setattr(AccumulationTrainer, "run_step", on_call(8, interrupt, step))
     options = "--models", "oed", "--seeds", "2"
-    with pytest.raises(KeyboardInterrupt):
-        run(*options)
-    monkeypatch.setattr(AccumulationTrainer, "run_step", step)
-    assert run(*options, "--table") == 0
+    assert run(*options) == 1
+    assert "the same command goes on" in capfd.readouterr().err
     assert run.rows()["oed"]["seeds"] == [0]
+    monkeypatch.setattr(AccumulationTrainer, "run_step", step)
     run.calls.clear()
     assert run(*options) == 0
     assert run.calls == ["train_net"]

@@ -241,26 +241,30 @@ def _made(model, seed, config_file, folder, opts) -> Run:
 
 
 def _row(runs: list[Run], results: list[dict]) -> dict:
-    (method,) = results[0]["methods"].keys() - {BASELINE_NAME}
     row = {
         "model": runs[0].model,
-        "method": method,
+        "method": _own(results[0])[0],
         "seeds": [run.seed for run in runs if run.seed is not None],
         "config": runs[0].config_file,
         "nms": results[0]["protocol"]["nms"],
-        **summarised([_own_recall(result) for result in results]),
+        **summarised([_own(result)[1] for result in results]),
     }
+    if runs[0].seed is None:
+        return row
+    files = {stage: [run.result_files()[stage] for run in runs] for stage in runs[0].result_files()}
     stages = {
-        stage: summarised([_own_recall(_read(run.result_files()[stage])) for run in runs])
-        for stage in runs[0].result_files()
-        if stage
+        stage: summarised([_own(_read(path))[1] for path in paths])
+        for stage, paths in files.items()
+        # A stage before the one whose weights the runs started from is left out.
+        if all(map(PathManager.isfile, paths))
     }
-    return {**row, "stages": stages} if stages else row
+    return {**row, "stages": stages}
 
 
-def _own_recall(result: dict) -> dict:
-    (method,) = result["methods"].keys() - {BASELINE_NAME}
-    return result["methods"][method]["recall"]
+def _own(result: dict) -> tuple[str, dict]:
+    """The name and the recall of the model itself, not of what was scored beside it."""
+    name = next(name for name in result["methods"] if name != BASELINE_NAME)
+    return name, result["methods"][name]["recall"]
 
 
 def _check_models(config_dir: str, task: str, models: Sequence[str]) -> None:
