@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+import yaml
 from detectron2.config import CfgNode, get_cfg
 from detectron2.utils.file_io import PathManager
 
@@ -303,6 +304,7 @@ def get_vost_cfg(config_file: str | None = None, opts: Sequence = ()) -> CfgNode
     Raises:
         KeyError: a key does not exist; the message names the nearest ones.
         FileNotFoundError: there is no such file.
+        ValueError: the file, or one that it inherits from, asks for Python objects.
     """
     if config_file and not PathManager.isfile(config_file):
         raise FileNotFoundError(f"--config-file: there is no file {config_file}")
@@ -310,11 +312,22 @@ def get_vost_cfg(config_file: str | None = None, opts: Sequence = ()) -> CfgNode
     add_vost_config(cfg)
     with _nearest_key(cfg):
         if config_file:
-            cfg.merge_from_file(config_file)
+            _merge_file(cfg, config_file)
         _open_stages(cfg, map(str, opts[::2]))
         cfg.merge_from_list(list(opts))
     stage_configs(cfg)  # an unknown key of a stage is said now, not when the stage begins
     return cfg
+
+
+def _merge_file(cfg: CfgNode, path: str) -> None:
+    """detectron2 would make whatever Python object a config's tags ask for, by calling whatever they name."""
+    try:
+        cfg.merge_from_file(path, allow_unsafe=False)
+    except yaml.constructor.ConstructorError as error:
+        raise ValueError(
+            f"--config-file {path}: a config is plain YAML, without Python objects ({error.problem}, in "
+            f"{error.problem_mark.name}, line {error.problem_mark.line + 1})"
+        ) from None
 
 
 def _open_stages(cfg: CfgNode, keys: Iterable[str]) -> None:

@@ -117,7 +117,6 @@ def test_a_frame_without_pixels_is_named(records, monkeypatch):
     monkeypatch.setattr(
         "vost_sgg.data.mapper.read_image", lambda *_: np.zeros((0, 48, 3), np.uint8)
     )
-    records[0]["height"] = 0
     with pytest.raises(FrameError, match=r"000001.png has no pixels \(48x0\); .*--verify"):
         make_mapper(True)(records[:1], {0: []})
 

@@ -1,5 +1,6 @@
 """All annotations of a data set as columns: small, quick to store and to slice, the same for every source and rule."""
 
+import re
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from vost_sgg.data.vocabulary import PREDICATE_CLASSES
+from vost_sgg.errors import shown
 
 SPLITS = ("train", "test")
 
@@ -127,13 +129,17 @@ class IndexBuilder:
         )
 
 
+# A name of one folder and a number: whatever follows cannot lead out of the folder of frames.
+_KEY = re.compile(r"(?!\.\.?/)([^/\\\x00-\x1f]{1,200})/([0-9]{1,18})\.[A-Za-z0-9]{1,8}")
+
+
 def split_key(key: str) -> tuple[str, int]:
-    """ "VIDEO.mp4/000089.png" -> ("VIDEO.mp4", 89). Raises ValueError for a key of another form."""
-    video, _, image = key.partition("/")
-    stem, dot, _ = image.partition(".")
-    if not (video and dot and stem.isdigit()):
-        raise ValueError(f"frame {key!r} is not named like 'VIDEO.mp4/000089.png'")
-    return video, int(stem)
+    """ "VIDEO.mp4/000089.png" -> ("VIDEO.mp4", 89). Raises ValueError for a key of another form, such as one with ".."
+    in it."""
+    match = _KEY.fullmatch(key)
+    if match is None:
+        raise ValueError(f"frame {shown(key)} is not named like 'VIDEO.mp4/000089.png'")
+    return match[1], int(match[2])
 
 
 def frame_order(keys: Iterable[str]) -> list[str]:

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from detectron2.config import CfgNode, configurable
 from detectron2.data.detection_utils import read_image
+from detectron2.utils.file_io import PathManager
+from PIL import Image
 
 from vost_sgg.data.augmentation import build_augmentations, derived_seed, numpy_seeded
 from vost_sgg.data.frames import frame_ground_truth
@@ -116,15 +118,18 @@ def read_frame(record: Mapping, image_format: str) -> np.ndarray:
     file_name = record["file_name"]
     remedy = "tools/prepare_action_genome.py --verify lists all such frames and says what to do"
     try:
-        image = read_image(file_name, image_format)
+        # What the header declares: a small file may ask for gigabytes of pixels, and is not decoded to find out.
+        width, height = _declared_size(file_name)
+        if width * height == record["width"] * record["height"]:
+            image = read_image(file_name, image_format)
+            height, width = image.shape[:2]
     except FileNotFoundError:
         raise FrameError(f"frame {file_name} is missing; {remedy}") from None
     except (
         Exception
     ) as error:  # Pillow raises OSError, SyntaxError, ValueError, zlib.error ... on broken files
         raise FrameError(f"frame {file_name} cannot be read ({error}); {remedy}") from error
-    height, width = image.shape[:2]
-    if not image.size:
+    if not width * height:
         raise FrameError(f"frame {file_name} has no pixels ({width}x{height}); {remedy}")
     if (width, height) != (record["width"], record["height"]):
         raise FrameError(
@@ -132,6 +137,12 @@ def read_frame(record: Mapping, image_format: str) -> np.ndarray:
             f"{record['width']}x{record['height']}; {remedy}"
         )
     return image
+
+
+def _declared_size(file_name: str) -> tuple[int, int]:
+    """Width and height in the file's header; a turn that EXIF asks for is not applied."""
+    with PathManager.open(file_name, "rb") as file, Image.open(file) as image:
+        return image.size
 
 
 def _transform_ground_truth(

@@ -19,6 +19,7 @@ from vost_sgg.data.vocabulary import (
     PREDICATE_IDS,
     check_class_file,
 )
+from vost_sgg.errors import shown
 
 FRAME_LIST = "frame_list.txt"
 PERSONS = "person_bbox.pkl"
@@ -72,10 +73,10 @@ def _read_persons(path: str) -> dict[str, tuple]:
                 record["bbox"].astype(float).reshape(-1, 4).tolist(),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"{path}: {key}: not a person record ({error!r})") from error
+            raise ValueError(f"{path}: {key}: not a person record ({shown(error)})") from error
         if mode != "xyxy":
             raise ValueError(
-                f"{path}: {key}: person boxes are {mode!r}; Action Genome's are 'xyxy'"
+                f"{path}: {key}: person boxes are {shown(mode)}; Action Genome's are 'xyxy'"
             )
     return persons
 
@@ -120,7 +121,7 @@ def _entry(record: dict) -> Entry:
     ]
     box = record["bbox"]
     if box is not None and len(box) != 4:
-        raise ValueError(f"the box of {record['class']} is {box}, not (x, y, width, height)")
+        raise ValueError(f"the box of {record['class']} is {shown(box)}, not (x, y, width, height)")
     return Entry(category, bool(record["visible"]), box, predicates)
 
 
@@ -130,5 +131,5 @@ def _split(records: list[dict]) -> int:
         return -1
     name = records[0]["metadata"]["set"]
     if name not in SPLITS:
-        raise ValueError(f"metadata['set'] is {name!r}, not 'train' or 'test'")
+        raise ValueError(f"metadata['set'] is {shown(name)}, not 'train' or 'test'")
     return SPLITS.index(name)

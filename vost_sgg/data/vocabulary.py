@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from detectron2.data import Metadata
 from detectron2.utils.file_io import PathManager
 
+from vost_sgg.errors import shown
 from vost_sgg.registry import nearest
 
 OBJECT_CLASSES = (
@@ -29,6 +30,8 @@ def spelling(name: str) -> str:
     return str(name).translate(_NO_SEPARATORS)
 
 
+# No name is longer; comparing one that is with the vocabulary would take its length squared.
+_MAX_LETTERS = 80
 _NO_SEPARATORS = str.maketrans("", "", "/_ ")
 
 
@@ -51,7 +54,8 @@ class NameIds(dict):
     def __missing__(self, name: str) -> int:
         known = self._by_spelling.get(spelling(name))
         if known is None:
-            raise ValueError(f"unknown {self._kind} {name!r}; {nearest(str(name), self._names)}")
+            likest = nearest(str(name)[:_MAX_LETTERS], self._names)
+            raise ValueError(f"unknown {self._kind} {shown(name)}; {likest}")
         self[name] = known
         return known
 
