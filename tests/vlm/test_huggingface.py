@@ -126,14 +126,27 @@ def test_long_answers_are_cut(vlm, backend):
     assert long.startswith(short) and 0 < len(short) < len(long)
 
 
-def test_through_extraction_cache_and_evaluation(vlm, tmp_path, capfd):
+CONFIG = "configs/vlm/qwen_predcls.yaml"
+
+
+def keys_of(vlm, folder):
+    """Registers the model's records; the config keys that ask it about them, everything written under ``folder``."""
     register("tiny_test", vlm.records)
-    config = "configs/vlm/qwen_predcls.yaml"
-    keys = vlm.opts(
-        *("MODEL.VLM.CACHE", tmp_path / "cache", "OUTPUT_DIR", tmp_path / "output"),
+    return vlm.opts(
+        *("MODEL.VLM.CACHE", folder / "cache", "OUTPUT_DIR", folder / "output"),
         *("DATASETS.TRAIN", "()", "DATASETS.TEST", "('tiny_test',)", "DATALOADER.NUM_WORKERS", 0),
     )
-    extract_vlm.main(["--config-file", config, "--split", "test", *keys])
+
+
+def evaluated(keys, folder):
+    """The report of an evaluation of stored answers."""
+    train_net.main(["--config-file", CONFIG, "--eval-only", *keys])
+    return json.loads((folder / "output/scene_graph_recall_tiny_test.json").read_text())
+
+
+def test_through_extraction_cache_and_evaluation(vlm, tmp_path, capfd):
+    keys = keys_of(vlm, tmp_path)
+    extract_vlm.main(["--config-file", CONFIG, "--split", "test", *keys])
     assert "6 answers:" in capfd.readouterr().out
     folder = tmp_path / "cache/tiny_test/weights/predcls"
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -149,8 +162,7 @@ def test_through_extraction_cache_and_evaluation(vlm, tmp_path, capfd):
     assert [line["response"] for line in lines] == [e["answer"] for e in vlm.examples]
     assert {tuple(line["size"]) for line in lines} == {backend.processed_size(48, 32)}
 
-    train_net.main(["--config-file", config, "--eval-only", *keys])
-    report = json.loads((tmp_path / "output/scene_graph_recall_tiny_test.json").read_text())
+    report = evaluated(keys, tmp_path)
     (row,) = report["methods"].values()
     assert (
         report["frames"] == 3 and row["recall"]["no"]["R@50"] == 1
@@ -160,8 +172,19 @@ def test_through_extraction_cache_and_evaluation(vlm, tmp_path, capfd):
     with pytest.raises(SystemExit):
         other = changed_weights(vlm.folder, tmp_path / "weights")
         more = ["MODEL.VLM.WEIGHTS", str(other)]
-        extract_vlm.main(["--config-file", config, "--split", "test", *keys, *more])
+        extract_vlm.main(["--config-file", CONFIG, "--split", "test", *keys, *more])
     assert "weights was" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("name, task", [("InternVL", "sgcls"), ("Qwen2_5_VL", "sgdet")])
+def test_the_other_tasks_go_the_whole_way_too(name, task, tmp_path, capfd):
+    records = tiny_records(tmp_path / "frames", {"A.mp4": 1, "B.mp4": 1})
+    vlm = train_vlm(name, tmp_path / "weights", records, task)
+    keys = [*keys_of(vlm, tmp_path), "MODEL.VLM.MAX_NEW_TOKENS", "256"]
+    extract_vlm.main(["--config-file", CONFIG, "--split", "test", *keys])
+    assert "2 answers:" in capfd.readouterr().out
+    (row,) = evaluated(keys, tmp_path)["methods"].values()
+    assert row["recall"]["no"]["R@50"] == 1  # it was taught all that is annotated
 
 
 def changed_weights(folder, target):
