@@ -130,6 +130,10 @@ def _remarks(row: str, runs: Sequence[Run]) -> Iterator[str]:
         seeds = [str(run.config["SEED"]) for run in runs if "SEED" in run.config]
         of = f" of seeds {', '.join(seeds)}" if len(seeds) == count else ""
         yield f"{row}: mean ± sample standard deviation of {count} runs{of}."
+    for run in runs:
+        if run.document.get("frames_without_prediction"):
+            frames = run.document["frames_without_prediction"]
+            yield f"{row}: {frames} frames have no prediction and count 0 ({run.path})."
     differences = config_differences(runs)
     if differences:
         listed = "; ".join(f"{key} {', '.join(values)}" for key, values in differences.items())

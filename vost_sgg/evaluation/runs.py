@@ -86,15 +86,21 @@ def read_runs(arguments: Sequence[str], *, stage: str | None = None) -> list[Run
 
 
 def check_comparable(runs: Sequence[Run]) -> None:
-    """Raises ValueError, with what differs, unless the runs of each task are :attr:`Run.comparable`."""
-    first: dict[str, Run] = {}
+    """Raises ValueError, with what differs, unless the runs of each task are :attr:`Run.comparable`, and those of one
+    model have one pair NMS."""
+    tasks: dict[str, Run] = {}
+    models: dict[tuple[str, str], Run] = {}
     for run in runs:
-        other = first.setdefault(run.task, run)
-        if run.comparable != other.comparable:
-            raise ValueError(
-                f"not comparable: {other.path} is {other.protocol.describe()}, {other.scored}; {run.path} is "
-                f"{run.protocol.describe()}, {run.scored}; evaluate both by one protocol on one data set"
-            )
+        other = tasks.setdefault(run.task, run)
+        same_model = models.setdefault((run.method, run.task), run)
+        if run.protocol.nms != same_model.protocol.nms:
+            other = same_model
+        elif run.comparable == other.comparable:
+            continue
+        raise ValueError(
+            f"not comparable: {other.path} is {other.protocol.describe()}, {other.scored}; {run.path} is "
+            f"{run.protocol.describe()}, {run.scored}; evaluate both by one protocol on one data set"
+        )
 
 
 def config_differences(runs: Sequence[Run]) -> dict[str, list[str]]:

@@ -113,16 +113,16 @@ def _alignment(table: Table) -> list[str]:
 def _markdown(table: Table) -> str:
     headers = [*table.labels, *(", ".join(heading) for heading in table.headings())]
     grid = tabulate(
-        table.body(),
+        # A bar in a name would begin a column.
+        [[text.replace("|", "\\|") for text in row] for row in table.body()],
         headers=headers,
         tablefmt="pipe",
         disable_numparse=True,
         colalign=_alignment(table),
     )
-    around = [f"**{table.title}**  ", *(f"{rule}  " for rule in table.rule_lines())]
-    return "\n".join(
-        [*around, "", grid, "", *(f"{note}  " for note in table.note_lines())]
-    ).rstrip()
+    above = [f"**{table.title}**", *table.rule_lines()]
+    paragraphs = ["  \n".join(above), grid, "  \n".join(table.note_lines())]
+    return "\n\n".join(filter(None, paragraphs))
 
 
 def _latex(table: Table) -> str:
