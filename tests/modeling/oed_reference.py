@@ -45,14 +45,14 @@ def mlp(w, prefix, x, depth):
     return x
 
 
-def sine(height, width, d):
+def sine(height, width, d, temperature=10000):
     rows = []
     for y in range(1, height + 1):
         for x in range(1, width + 1):
             row = []
             for value in (y / (height + 1e-6) * 2 * math.pi, x / (width + 1e-6) * 2 * math.pi):
                 for i in range(d // 2):
-                    angle = value / 10000 ** (2 * (i // 2) / (d // 2))
+                    angle = value / temperature ** (2 * (i // 2) / (d // 2))
                     row.append(math.sin(angle) if i % 2 == 0 else math.cos(angle))
             rows.append(row)
     return torch.tensor(rows)

@@ -32,7 +32,8 @@ class FrameModel(nn.Module):
             frames_per_batch: frames of one video that are encoded together when testing.
         """
         super().__init__()
-        self.backbone = backbone
+        # The convolutions of CPUs and of GPUs with tensor cores are quicker so; the numbers are the same.
+        self.backbone = backbone.to(memory_format=torch.channels_last)
         self.in_feature = in_feature
         self.image_encoder = image_encoder
         self.frames_per_batch = frames_per_batch
@@ -69,6 +70,7 @@ class FrameModel(nn.Module):
 
     def encode(self, images: Tensor, padding_mask: Tensor | None) -> Memory:
         """What :meth:`preprocess` gives -> the image memory F. No frame sees another."""
+        images = images.contiguous(memory_format=torch.channels_last)
         return self.image_encoder(self.backbone(images)[self.in_feature], padding_mask)
 
 

@@ -33,8 +33,14 @@ class TransformerImageEncoder(nn.Module):
         num_heads: int,
         dim_feedforward: int,
         dropout: float,
+        temperature: float,
     ):
+        """
+        Args:
+            temperature: of the sine positions, see :func:`sine_position`.
+        """
         super().__init__()
+        self.temperature = temperature
         self.input_proj = nn.Conv2d(in_channels, d_model, kernel_size=1)
         self.layers = nn.ModuleList(
             EncoderLayer(d_model, num_heads, dim_feedforward, dropout) for _ in range(num_layers)
@@ -46,6 +52,7 @@ class TransformerImageEncoder(nn.Module):
         return {
             "in_channels": in_channels,
             "num_layers": cfg.MODEL.IMAGE_ENCODER.NUM_LAYERS,
+            "temperature": cfg.MODEL.IMAGE_ENCODER.TEMPERATURE,
             **transformer_arguments(cfg),
         }
 
@@ -57,7 +64,7 @@ class TransformerImageEncoder(nn.Module):
             padding_mask = F.interpolate(padding_mask[:, None].float(), size=(height, width))[
                 :, 0
             ].bool()
-        position = sine_position(height, width, d_model, x.device, padding_mask)
+        position = sine_position(height, width, d_model, x.device, padding_mask, self.temperature)
         position = position.to(x.dtype).expand(batch, -1, -1)
         if padding_mask is not None:
             padding_mask = padding_mask.flatten(1)

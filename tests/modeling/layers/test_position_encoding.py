@@ -1,11 +1,14 @@
+import pytest
 import torch
 
 from tests.modeling.oed_reference import sine
 from vost_sgg.modeling.layers.position_encoding import sine_position
 
 
-def test_equals_detrs_formula():
-    torch.testing.assert_close(sine_position(5, 7, 32, "cpu")[0], sine(5, 7, 32), atol=1e-5, rtol=0)
+@pytest.mark.parametrize("temperature", [10000, 20])
+def test_equals_detrs_formula(temperature):
+    position = sine_position(5, 7, 32, "cpu", temperature=temperature)[0]
+    torch.testing.assert_close(position, sine(5, 7, 32, temperature), atol=1e-5, rtol=0)
 
 
 def test_padding_is_not_counted():

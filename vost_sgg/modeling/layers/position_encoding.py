@@ -7,13 +7,19 @@ from torch import Tensor
 
 
 def sine_position(
-    height: int, width: int, d_model: int, device, padding_mask: Tensor | None = None
+    height: int,
+    width: int,
+    d_model: int,
+    device,
+    padding_mask: Tensor | None = None,
+    temperature: float = 10000.0,
 ) -> Tensor:
     """Position of each cell of a feature map, as DETR: d/2 channels for y, then d/2 for x, sin and cos interleaved,
-    temperature 10000, coordinates normalised to (0, 2 pi] over the unpadded cells.
+    coordinates normalised to (0, 2 pi] over the unpadded cells.
 
     Args:
         padding_mask: (B, height, width) bool, True on padding; None when no cell is padding.
+        temperature: ratio of the longest wave to the shortest, which spans the image.
 
     Returns:
         (B, height * width, d_model) float32, row-major; B is 1 without a mask.
@@ -29,7 +35,7 @@ def sine_position(
     x = (x / (x[:, :, -1:] + 1e-6)).expand(-1, height, width)
     half = d_model // 2
     exponent = 2 * torch.arange(half // 2, device=device) / half
-    angles = torch.stack((y, x), dim=-1).mul(2 * math.pi)[..., None] / 10000**exponent
+    angles = torch.stack((y, x), dim=-1).mul(2 * math.pi)[..., None] / temperature**exponent
     return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(3).flatten(1, 2)
 
 
