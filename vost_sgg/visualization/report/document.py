@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Mapping
+from itertools import pairwise
+from numbers import Real
 
 from vost_sgg.visualization.report.matching import counterparts, matches
 
@@ -30,18 +32,17 @@ def report_frames(document: Mapping) -> list[dict]:
     if document.get("format") != FORMAT or document.get("version") != VERSION:
         found = f"format {document.get('format')!r}, version {document.get('version')!r}"
         raise ValueError(f"the report needs format {FORMAT!r}, version {VERSION}, not {found}")
-    frames = [_frame(frame, place) for place, frame in enumerate(document["frames"])]
-    times = [frame["time"] for frame in frames]
+    frames = [_frame(frame, f"frames[{row}]") for row, frame in enumerate(document["frames"])]
     if not frames:
         raise ValueError("the document has no frames: there is nothing to report")
-    if any(late <= early for early, late in zip(times, times[1:], strict=False)):
+    times = [frame["time"] for frame in frames]
+    if any(late <= early for early, late in pairwise(times)):
         raise ValueError("the document's frames must be in the order of time, each time once")
     return frames
 
 
-def _frame(frame: Mapping, place: int) -> dict:
-    where = f"frames[{place}]"
-    checked = {"index": frame["index"], "time": _number(frame["time"], f"{where}.time")}
+def _frame(frame: Mapping, where: str) -> dict:
+    checked = {"index": _value(frame, "index", where), "time": _number(frame, "time", where)}
     checked.update(_graph(frame, where, scored=True))
     if frame.get("ground_truth") is not None:
         truth = _graph(frame["ground_truth"], f"{where}.ground_truth", scored=False)
@@ -53,40 +54,47 @@ def _frame(frame: Mapping, place: int) -> dict:
 def _graph(graph: Mapping, where: str, *, scored: bool) -> dict:
     objects = [
         _object(item, f"{where}.objects[{row}]", scored)
-        for row, item in enumerate(graph["objects"])
+        for row, item in enumerate(_value(graph, "objects", where))
     ]
     relations = [
         _relation(item, f"{where}.relations[{row}]", len(objects), scored)
-        for row, item in enumerate(graph["relations"])
+        for row, item in enumerate(_value(graph, "relations", where))
     ]
     return {"objects": objects, "relations": relations}
 
 
 def _object(item: Mapping, where: str, scored: bool) -> dict:
-    if len(item["box"]) != 4:
+    edges = dict(enumerate(_value(item, "box", where)))
+    if len(edges) != 4:
         raise ValueError(f"{where}.box: 4 numbers x0, y0, x1, y1 are needed, not {item['box']!r}")
-    box = [round(_number(edge, f"{where}.box"), BOX_DIGITS) for edge in item["box"]]
-    return {"class": str(item["class"]), "box": box, **_score(item, where, scored)}
+    box = [round(_number(edges, row, f"{where}.box"), BOX_DIGITS) for row in edges]
+    return {"class": str(_value(item, "class", where)), "box": box, **_score(item, where, scored)}
 
 
 def _relation(item: Mapping, where: str, objects: int, scored: bool) -> dict:
-    for end in ("subject", "object"):
-        if item[end] not in range(objects):
-            raise ValueError(f"{where}.{end}: {item[end]!r} is no row of the {objects} objects")
-    if item["group"] not in GROUPS:
-        raise ValueError(f"{where}.group: {item['group']!r} is none of {', '.join(GROUPS)}")
-    ends = {"subject": item["subject"], "object": item["object"]}
-    names = {"group": item["group"], "predicate": str(item["predicate"])}
+    ends = {end: _value(item, end, where) for end in ("subject", "object")}
+    for end, row in ends.items():
+        if row not in range(objects):
+            raise ValueError(f"{where}.{end}: {row!r} is no row of the {objects} objects")
+    group = _value(item, "group", where)
+    if group not in GROUPS:
+        raise ValueError(f"{where}.group: {group!r} is none of {', '.join(GROUPS)}")
+    names = {"group": group, "predicate": str(_value(item, "predicate", where))}
     return {**ends, **names, **_score(item, where, scored)}
 
 
 def _score(item: Mapping, where: str, scored: bool) -> dict:
-    return (
-        {"score": round(_number(item["score"], f"{where}.score"), SCORE_DIGITS)} if scored else {}
-    )
+    return {"score": round(_number(item, "score", where), SCORE_DIGITS)} if scored else {}
 
 
-def _number(value: float, where: str) -> float:
-    if not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{where}: a finite number is needed, not {value!r}")
+def _number(item: Mapping, key, where: str) -> float:
+    value = _value(item, key, where)
+    if not isinstance(value, Real) or not math.isfinite(value):
+        raise ValueError(f"{where}.{key}: a finite number is needed, not {value!r}")
     return float(value)
+
+
+def _value(item: Mapping, key, where: str):
+    if key not in item:
+        raise ValueError(f"{where}.{key} is missing")
+    return item[key]
