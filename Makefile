@@ -1,15 +1,16 @@
 # make quickstart   from nothing to OED and VOST-SGG trained and compared on the sample data set, always anew
+# make demo         the scene graphs of a sample video, in output/demo; trains the model first where it is not there
 # make test         lint, format and tests
 # make env          only the environment, .venv: the pinned packages, detectron2 and this package
 # make browser      only Debian's chromium, in which the report is tested, where there is none
 #
-# Both of the first two make the environment first, once. To use your own torch, CUDA or detectron2 do not use make env:
+# The first three make the environment first, once. To use your own torch, CUDA or detectron2 do not use make env:
 # README.md, "Installation". With no python3.11 on the PATH: make PYTHON=/path/to/python3.11 ...
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: quickstart test lint format env install browser
+.PHONY: quickstart demo test lint format env install browser
 
 PYTHON ?= python3.11
 VENV ?= .venv
@@ -24,7 +25,21 @@ INSTALLING := $(VENV)/.installing
 
 quickstart: env
 	rm -rf output/quickstart
-	$(BIN)/python tools/ablation.py --config-dir configs/sample --models oed vost --seeds 1 --output-dir output/quickstart
+	$(BIN)/python tools/ablation.py --config-dir configs/sample --models oed vost --seeds 1 --jobs 2 --output-dir output/quickstart
+
+DEMO_CONFIG := configs/sample/oed_sgdet.yaml
+DEMO_WEIGHTS := output/sample/oed_sgdet/temporal/model_final.pth
+DEMO_VIDEO := import vost_sgg.data as d; from detectron2.data import DatasetCatalog as c, MetadataCatalog as m; \
+	n = 'ag_sample_test'; print(m.get(n).root + '/videos/' + c.get(n)[0]['video_id'])
+
+# The model never trained on this video, and sees the file alone, without its annotations.
+demo: env
+	[ -e $(DEMO_WEIGHTS) ] || $(BIN)/python tools/train_net.py --config-file $(DEMO_CONFIG) --resume
+	rm -rf output/demo output/demo_input
+	mkdir -p output/demo_input
+	cp "$$($(BIN)/python -c "$(DEMO_VIDEO)" | tail -n 1)" output/demo_input
+	$(BIN)/python tools/demo.py --config-file $(DEMO_CONFIG) --video-input output/demo_input/*.mp4 --output output/demo \
+		--opts MODEL.WEIGHTS $(DEMO_WEIGHTS)
 
 test: lint browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile

@@ -8,7 +8,16 @@ from tests.untrained import untrained_cfg
 from tests.vlm.echo_backend import EchoVLM  # noqa: F401  registers
 from vost_sgg.data.frame_sources import open_source
 from vost_sgg.engine import SceneGraphPredictor
+from vost_sgg.priors.files import (
+    VideoFeatures,
+    feature_settings,
+    features_path,
+    priors_folder,
+    write_texts,
+)
 from vost_sgg.structures import PREDICATE_GROUPS
+from vost_sgg.vlm import CacheError
+from vost_sgg.vlm.manifest import claim_folder
 
 SMALL = ("INPUT.MIN_SIZE_TEST", 48, "INPUT.MAX_SIZE_TEST", 64, "TEST.FRAMES_PER_BATCH", 4)
 
@@ -149,3 +158,37 @@ def test_priors_are_made_on_the_way(vost, tmp_path):
     assert len((tmp_path / "asked").read_text().splitlines()) == 5
     without = list(SceneGraphPredictor(cfg, threshold=0.0, priors="none")(frames))
     assert [g.to_json() for g in made] != [g.to_json() for g in without]
+
+
+def test_stored_priors_are_found_by_the_videos_name(vost, tmp_path):
+    cfg = with_keys(vost, "MODEL.PRIORS.CACHE", str(tmp_path), "MODEL.VLM.TAG", "simulated")
+    store_priors(cfg, "A.mp4", numbers=(1, 3))
+    write_video(tmp_path / "A.mp4", [i / 10 for i in range(4)], size=(64, 48), rate=10)
+    predictor = SceneGraphPredictor(cfg, threshold=0.0)
+    stored = [g.to_json() for g in predictor(tmp_path / "A.mp4")]
+    assert predictor.priors.startswith("stored, of 2 of 4 frames")
+    without = SceneGraphPredictor(cfg, threshold=0.0, priors="none")(tmp_path / "A.mp4")
+    assert stored != [g.to_json() for g in without]
+    with pytest.raises(CacheError, match=r"nothing is stored of B\.mp4"):
+        list(SceneGraphPredictor(cfg, priors="cache").run([], video_id="B.mp4"))
+
+
+def store_priors(cfg, video, numbers):
+    """Features of frames of a video, one pair each, as tools/extract_clip.py leaves them."""
+    name, width = cfg.DATASETS.TEST[0], cfg.MODEL.PRIORS.DIM
+    folder = priors_folder(cfg, name)
+    claim_folder(folder, feature_settings(cfg, name), "")
+    generator = np.random.default_rng(0)
+    write_texts(folder, *(generator.random((n, width), np.float32) for n in (36, 26)))
+    count = len(numbers)
+    VideoFeatures(
+        frame_numbers=np.array(numbers),
+        pair_starts=np.arange(count + 1),
+        region_starts=np.arange(count + 1),
+        classes=np.tile([0, 5], (count, 1)),
+        predicates=np.ones((count, 26), bool),
+        boxes=np.full((count, 2, 4), 0.5, np.float32),
+        pairs=np.full((count, 2), -1),
+        region_rows=np.zeros((count, 3), np.int64),
+        regions=generator.random((count, width)).astype(np.float16),
+    ).write(features_path(folder, video), "", {})

@@ -1,0 +1,148 @@
+"""The demo as a user types it, on a model that was never trained."""
+
+import json
+from pathlib import Path
+
+import av
+import networkx
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.numbered_videos import blank_frames, picture, write_video
+from tests.untrained import untrained_cfg
+
+ROOT = Path(__file__).parents[2]
+CONFIG = str(ROOT / "configs/sample/oed_sgdet.yaml")
+FILES = {
+    "annotated.mp4",
+    "scene_graphs.json",
+    "scene_graphs.graphml",
+    "segments.json",
+    "report.html",
+}
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    return untrained_cfg("oed_sgdet", tmp_path_factory.mktemp("weights")).MODEL.WEIGHTS
+
+
+@pytest.fixture
+def demo(weights, monkeypatch):
+    """Runs the tool; returns its exit status."""
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    import demo as tool
+
+    def run(*arguments, config=CONFIG, opts=()):
+        keys = ("INPUT.MIN_SIZE_TEST", "48", "MODEL.WEIGHTS", weights, *opts)
+        try:
+            tool.main(["--config-file", config, *map(str, arguments), "--opts", *keys])
+        except SystemExit as end:
+            return end.code
+        return 0
+
+    return run
+
+
+def read(folder, name="scene_graphs.json"):
+    return json.loads((folder / name).read_text())
+
+
+def shown(path):
+    """Size, times and duration of a video."""
+    with av.open(str(path)) as container:
+        frames = list(container.decode(video=0))
+        sizes = {(f.width, f.height) for f in frames}
+        return sizes, [f.time for f in frames], container.duration / av.time_base
+
+
+@pytest.mark.parametrize(("size", "every"), [((64, 48), 1), ((65, 49), 3)])
+def test_everything_is_written_for_the_frames_asked_for(demo, tmp_path, size, every):
+    times = [0.0, 0.1, 0.2, 0.5, 0.6, 1.0, 1.1, 1.2]
+    # Without reordering, so that the file says how long its last frame lasts.
+    write_video(
+        tmp_path / "v.mp4", times, size=size, rate=10, pixels="yuv444p", options={"bf": "0"}
+    )
+    out = tmp_path / "out"
+    options = ("--every", every, "--confidence", 0.02)
+    assert demo("--video-input", tmp_path / "v.mp4", "--output", out, *options) == 0
+    assert {path.name for path in out.iterdir()} == FILES
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "v.mp4"]
+    sizes, written, duration = shown(out / "annotated.mp4")
+    assert sizes == {size}
+    np.testing.assert_allclose(written, times[::every], atol=2e-3)
+    assert duration == pytest.approx(1.3, abs=2e-3)
+    document = read(out)
+    assert document["video"] == {
+        "file": "annotated.mp4",
+        "width": size[0],
+        "height": size[1],
+        "fps": pytest.approx(8 / 1.3 / every, rel=0.1),
+        "frames": len(times[::every]),
+        "duration": pytest.approx(1.3, abs=2e-3),
+    }
+    assert [f["index"] for f in document["frames"]] == list(range(8))[::every]
+    assert all(r["score"] >= 0.02 for f in document["frames"] for r in f["relations"])
+    assert document["model"]["method"] == "OED"
+    graph = networkx.read_graphml(out / "scene_graphs.graphml")
+    assert len(graph) == sum(len(f["objects"]) for f in document["frames"]) > 0
+    assert read(out, "segments.json")["segments"][0]["subject"] == "person"
+
+
+def test_images_of_several_sizes_become_one_video(demo, tmp_path):
+    for i, size in enumerate([(64, 48), (30, 90), (64, 48)]):
+        Image.fromarray(picture(i, *size)).save(tmp_path / f"{i}.jpg")
+    assert demo("--input", tmp_path / "*.jpg", "--output", tmp_path / "out") == 0
+    sizes, times, duration = shown(tmp_path / "out" / "annotated.mp4")
+    assert (sizes, times, duration) == ({(64, 48)}, [0, 1, 2], 3)
+
+
+def test_an_output_folder_with_other_results_is_refused(demo, tmp_path, capsys):
+    write_video(tmp_path / "v.mp4", [0, 0.1])
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("x")
+    assert demo("--video-input", tmp_path / "v.mp4", "--output", tmp_path / "out") == 2
+    assert "not an empty folder" in capsys.readouterr().err
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["mine.txt"]
+
+
+def no_video(folder):
+    (folder / "v.mp4").write_text("no video")
+    return ["--video-input", folder / "v.mp4"]
+
+
+def undecodable(folder):
+    write_video(folder / "v.mp4", [i / 10 for i in range(3)])
+    blank_frames(folder / "v.mp4")
+    return ["--video-input", folder / "v.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (no_video, "is not a readable video"),
+        (undecodable, "decodes"),
+        (lambda folder: ["--video-input", folder / "none.mp4"], "no video"),
+        (lambda folder: ["--video-input", folder], "is a folder"),
+        (lambda folder: ["--input", folder], "has no images"),
+        (lambda folder: ["--input", folder / "*.png"], "there is no such image"),
+        (lambda folder: ["--webcam"], "camera"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(demo, tmp_path, capsys, source, said):
+    arguments = source(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    assert demo(*arguments, "--output", tmp_path / "out") == 2
+    errors = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
+    assert len(errors) == 1 and said in errors[0]
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_model_of_another_task_names_the_config_that_can(demo, tmp_path, capsys):
+    write_video(tmp_path / "v.mp4", [0, 0.1])
+    config = str(ROOT / "configs/sample/oed_predcls.yaml")
+    arguments = ("--video-input", tmp_path / "v.mp4", "--output", tmp_path / "out")
+    assert demo(*arguments, config=config) == 2
+    assert "configs/oed_sgdet.yaml" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
