@@ -1,6 +1,7 @@
 """Trains OED, DSQI and VOST-SGG with several seeds and compares them with the VLM alone and the frequency baseline.
 
     python tools/ablation.py --config-dir configs/sample --seeds 3
+    python tools/ablation.py --config-dir configs/sample --seeds 3 --jobs 2    # two runs at once
     python tools/ablation.py --config-dir configs/sample --task sgdet --seeds 1
     python tools/ablation.py --config-dir configs/sample --models oed vost --seeds 1 SOLVER.BASE_LR 5e-4
     python tools/ablation.py --config-dir configs/sample --seeds 3 --table    # what is finished so far; runs nothing
@@ -19,8 +20,10 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 MODELS = ("oed", "dsqi", "vost")
+_RUNNING: set[subprocess.Popen] = set()
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -45,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
         lock = _locked(ablation.output_dir, wanted=bool(todo))
     with lock, user_errors(*SETUP_ERRORS):
         try:
-            failed = run_all(ablation, todo, args.num_gpus, lock)
+            failed = run_all(ablation, todo, args.num_gpus, args.jobs, lock)
         except KeyboardInterrupt:
             failed = ["interrupted; the same command goes on"]
         report(ablation)
@@ -54,36 +57,66 @@ def main(argv: list[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-def run_all(ablation, todo: list, num_gpus: int, lock) -> list[str]:
-    """Makes the runs of ``todo``; returns a line about each that failed."""
+def run_all(ablation, todo: list, num_gpus: int, jobs: int, lock) -> list[str]:
+    """Makes the runs of ``todo``, ``jobs`` at once; returns a line about each that failed."""
     gpus = ["--num-gpus", str(num_gpus)]
     for tool, arguments in ablation.prior_commands(todo):
         status = run_tool(tool, [*arguments[:2], *gpus, *arguments[2:]], lock)
         if status:
             return [f"tools/{tool}.py ended with status {status}; what it said is above"]
-    failed = []
-    for number, run in enumerate(todo, start=1):
+
+    def make(number: int, run) -> int:
         print(f"\n[{number}/{len(todo)}] {run.name}: {run.folder}", flush=True)
         began = time.monotonic()
         run.note(finished=False)
-        status = run_tool("train_net", [*run.arguments[:2], *gpus, *run.arguments[2:]], lock)
-        if status:
-            failed.append(f"{run.name} ended with status {status}; its log: {run.folder}/log.txt")
-            continue
-        run.note(finished=True)
-        print(f"{run.name}: {(time.monotonic() - began) / 60:.1f} minutes", flush=True)
-        # All models have this seed: a table of what there is so far. The last one is printed by the caller.
-        if run.seed is not None and number < len(todo) and todo[number].seed != run.seed:
-            report(ablation)
+        arguments = [*run.arguments[:2], *gpus, *run.arguments[2:]]
+        status = run_tool("train_net", arguments, lock, label=run.name if jobs > 1 else "")
+        if not status:
+            run.note(finished=True)
+            print(f"{run.name}: {(time.monotonic() - began) / 60:.1f} minutes", flush=True)
+        return status
+
+    failed = []
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            statuses = (pool.map if jobs > 1 else map)(make, range(1, len(todo) + 1), todo)
+            for run, following, status in zip(todo, [*todo[1:], None], statuses, strict=True):
+                if status:
+                    line = f"{run.name} ended with status {status}; its log: {run.folder}/log.txt"
+                    failed.append(line)
+                # All models have this seed: a table of what there is so far. The caller prints the last one.
+                elif following and run.seed is not None and following.seed != run.seed:
+                    report(ablation)
+        except BaseException:
+            # The runs in flight end with this process, and no other begins.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(_RUNNING):
+                process.terminate()
+            raise
     return failed
 
 
-def run_tool(tool: str, arguments: list[str], lock) -> int:
-    """Runs a tool of this folder as its user would; returns its exit status."""
+def run_tool(tool: str, arguments: list[str], lock, label: str = "") -> int:
+    """Runs a tool of this folder as its user would; returns its exit status.
+
+    With a ``label`` it is one of several at once: it has one thread, and the label stands before its lines.
+    """
     print(f"$ python tools/{tool}.py {shlex.join(arguments)}", flush=True)
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{tool}.py")
-    # It holds the lock too: should it outlive this process, nobody else writes into its folder.
-    return subprocess.run([sys.executable, path, *arguments], pass_fds=[lock.fileno()]).returncode
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True} if label else {}
+    process = subprocess.Popen(
+        [sys.executable, path, *arguments],
+        # It holds the lock too: should it outlive this process, nobody else writes into its folder.
+        pass_fds=[lock.fileno()],
+        env={"OMP_NUM_THREADS": "1", **os.environ} if label else None,
+        **pipe,
+    )
+    _RUNNING.add(process)
+    for line in process.stdout or ():
+        print(f"{label} | {line}", end="", flush=True)
+    status = process.wait()
+    _RUNNING.remove(process)
+    return status
 
 
 def report(ablation) -> None:
@@ -135,6 +168,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--num-gpus", type=int, default=1, metavar="N", help="of each run, as in train_net.py"
+    )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="runs at once, of one thread each: small models do not make use of more (default: 1, of all cores)",
     )
     parser.add_argument(
         "--table", action="store_true", help="print what is finished so far, run nothing"

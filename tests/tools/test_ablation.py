@@ -55,7 +55,7 @@ class Command:
         document = json.loads((self.folder / "output/ablation.json").read_text())
         return {row["model"]: row for row in document["rows"]}
 
-    def _run_tool(self, tool, arguments, lock):
+    def _run_tool(self, tool, arguments, lock, label=""):
         self.calls.append(tool)
         try:
             importlib.import_module(f"tools.{tool}").main(arguments)
@@ -188,5 +188,7 @@ def test_a_folder_is_written_by_one_ablation_at_a_time(run, capfd):
 def test_a_tool_is_run_as_its_user_would(tmp_path, capfd):
     with open(tmp_path / "lock", "w") as lock:
         assert ablation.run_tool("train_net", ["--help"], lock) == 0
-        assert ablation.run_tool("train_net", ["--no-such-option"], lock) == 2
-    assert "$ python tools/train_net.py --help" in capfd.readouterr().out
+        assert ablation.run_tool("train_net", ["--no-such-option"], lock, label="oed") == 2
+    out = capfd.readouterr().out
+    assert "$ python tools/train_net.py --help" in out
+    assert "oed | train_net.py: error:" in out
