@@ -68,7 +68,13 @@ setup(
     },
     install_requires=INSTALL_REQUIRES,
     extras_require={
-        "dev": ["playwright>=1.50", "pytest>=8.0", "pytest-xdist>=3.5", "ruff>=0.9"],
+        "dev": [
+            "hypothesis>=6.100",
+            "playwright>=1.50",
+            "pytest>=8.0",
+            "pytest-xdist>=3.5",
+            "ruff>=0.9",
+        ],
         "opencv": ["opencv-python-headless>=4.8"],
     },
 )

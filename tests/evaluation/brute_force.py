@@ -24,16 +24,18 @@ def iou(a, b, extra):
 def triplet(frame, pair, group, predicate):
     person, thing = (int(i) for i in pair)
     first, second = (thing, person) if group == "spatial" else (person, thing)
-    boxes, classes = frame.boxes.tolist(), frame.classes.tolist()
-    return classes[first], predicate, classes[second], boxes[first], boxes[second]
+    boxes, classes = frame.boxes, frame.classes
+    ends = boxes[first].tolist(), boxes[second].tolist()
+    return int(classes[first]), predicate, int(classes[second]), *ends
 
 
 def annotated(truth):
+    """(triplet, pair) of every label."""
     found = []
     for k, pair in enumerate(truth.pairs):
         for group, span in SPANS.items():
             found += [
-                triplet(truth, pair, group, p)
+                (triplet(truth, pair, group, p), k)
                 for p in span
                 if getattr(truth, group)[k][p - span[0]]
             ]
@@ -51,8 +53,20 @@ def rows(prediction):
             yield k, group, row, boxes
 
 
-def proposed(prediction, constraint, nms, semi):
-    """Triplets by descending score; ties by slot, then row, then predicate, cells outside a row's group behind all."""
+def chosen(constraint, group, row, threshold, sttran):
+    """The predicates that a row proposes: one a row, above a threshold, or all."""
+    best = row.index(max(row))
+    if constraint == "with":
+        return [best]
+    if constraint == "no":
+        return range(26)
+    if sttran and row[SPANS[group][0]] + row[SPANS[group][1]] == 0:
+        return []
+    return [best] if group == "attention" else [p for p in range(26) if row[p] > threshold]
+
+
+def proposed(prediction, constraint, nms, threshold, sttran):
+    """(triplet, slot) by descending score; ties by slot, then row, then predicate, cells outside a row's group last."""
     cells = []
     if constraint == "with_per_pair":
         for k in range(len(prediction.pairs)):
@@ -64,38 +78,27 @@ def proposed(prediction, constraint, nms, semi):
             cells.append((-best[3] * best[0], False, k, 0, best[1], best[2]))
     else:
         for k, group, row, boxes in rows(prediction):
-            if (
-                constraint == "semi"
-                and semi == "sttran"
-                and not any(row[p] for p in SPANS[group][:2])
-            ):
-                continue
-            for p in range(26):
-                best = p == max(range(26), key=lambda q: (row[q], -q))
-                chosen = {
-                    "with": best,
-                    "semi": best if group == "attention" else row[p] > 0.9,
-                    "no": True,
-                }[constraint]
-                if chosen:
-                    outside = constraint == "no" and p not in SPANS[group]
-                    cells.append((-boxes * row[p], outside, k, list(SPANS).index(group), group, p))
+            for p in chosen(constraint, group, row, threshold, sttran):
+                outside = constraint == "no" and p not in SPANS[group]
+                cells.append((-boxes * row[p], outside, k, list(SPANS).index(group), group, p))
     cells.sort(key=lambda c: c[:4])
     if constraint == "no":
         cells = cells[: 500 if nms else 100]
-    return [triplet(prediction, prediction.pairs[k], group, p) for _, _, k, _, group, p in cells]
+    return [
+        (triplet(prediction, prediction.pairs[k], group, p), k) for _, _, k, _, group, p in cells
+    ]
 
 
-def suppressed(triplets, rule, size):
+def suppressed(proposals, rule, size):
     kept = []
     scale = [*size, *size] if rule == "oed" else [1, 1, 1, 1]
     extra = 1 if rule == "oed" else 0
-    for t in triplets:
+    for t, slot in proposals:
         boxes = [[x / s for x, s in zip(box, scale, strict=True)] for box in t[3:]]
         same = [other for label, other in kept if label == t[:3]]
         if not any(iou(o[0], boxes[0], extra) * iou(o[1], boxes[1], extra) > 0.9 for o in same):
             kept.append((t[:3], boxes))
-            yield t
+            yield t, slot
 
 
 def hit(truth, prediction, extra):
@@ -106,33 +109,56 @@ def hit(truth, prediction, extra):
     )
 
 
-def recall(frames, constraint, nms=None, extra=0, semi="all"):
-    """{"R@10": ..., "mR@10": ..., "mR_frame@10": ...} of (truth, prediction) frames."""
-    scores, by_class, left_out = (
-        {k: [] for k in RANKS},
-        {k: [[] for _ in range(26)] for k in RANKS},
-        0,
-    )
+def matching_slots(truth, prediction, k, extra):
+    """The slots that have the classes and boxes of annotated pair ``k``, whatever their predicates."""
+    target = triplet(truth, truth.pairs[k], "", 0)
+    slots = [triplet(prediction, pair, "", 0) for pair in prediction.pairs]
+    return {slot for slot, found in enumerate(slots) if hit(target, found, extra)}
+
+
+def first_rank(matches):
+    return next((rank for rank, match in enumerate(matches) if match), 1000)
+
+
+def recall(
+    frames, constraint, nms=None, extra=0, threshold=0.9, sttran=False, training_triplets=None
+):
+    """{"R@10": ..., "mR@10": ..., "mR_frame@10": ...} of (truth, prediction) frames; and, apart, "pair_R@10", "zR@10".
+
+    ``training_triplets``: (object class, predicate) pairs that are not zero-shot.
+    """
+    shares = {name: {k: [] for k in RANKS} for name in ("R", "pair_R", "zR")}
+    by_class, left_out = {k: [[] for _ in range(26)] for k in RANKS}, 0
     for truth, prediction in frames:
         targets = annotated(truth)
         if not targets:
             left_out += 1
             continue
-        ranked = proposed(prediction, constraint, nms, semi)
+        ranked = proposed(prediction, constraint, nms, threshold, sttran)
         if nms:
             ranked = list(suppressed(ranked, nms, truth.size))
-        first = [next((i for i, p in enumerate(ranked) if hit(t, p, extra)), 1000) for t in targets]
+        first = [first_rank(hit(t, p, extra) for p, _ in ranked) for t, _ in targets]
+        matching = {k: matching_slots(truth, prediction, k, extra) for _, k in targets}
+        pairs = [first_rank(slot in slots for _, slot in ranked) for slots in matching.values()]
+        unseen = [
+            rank
+            for rank, (t, k) in zip(first, targets, strict=True)
+            if training_triplets is not None
+            and (int(truth.classes[truth.pairs[k][1]]), t[1]) not in training_triplets
+        ]
         for k in RANKS:
-            hits = [rank < k for rank in first]
-            scores[k].append(sum(hits) / len(hits))
+            for name, ranks in (("R", first), ("pair_R", pairs), ("zR", unseen)):
+                if ranks:
+                    shares[name][k].append(sum(rank < k for rank in ranks) / len(ranks))
             for c in range(26):
-                of_class = [h for h, t in zip(hits, targets, strict=True) if t[1] == c]
+                of_class = [r < k for r, (t, _) in zip(first, targets, strict=True) if t[1] == c]
                 if of_class:
                     by_class[k][c].append((sum(of_class), len(of_class)))
-    result = {}
+    result, further = {}, {}
     for k in RANKS:
-        result[f"R@{k}"] = np.mean(scores[k])
+        result[f"R@{k}"] = np.mean(shares["R"][k])
         pooled = [sum(h for h, _ in c) / sum(n for _, n in c) if c else 0 for c in by_class[k]]
         framewise = [np.mean([h / n for h, n in c]) if c else 0 for c in by_class[k]]
         result[f"mR@{k}"], result[f"mR_frame@{k}"] = sum(pooled) / 26, sum(framewise) / 26
-    return SimpleNamespace(values=result, left_out=left_out)
+        further |= {f"{n}@{k}": np.mean(shares[n][k]) for n in ("pair_R", "zR") if shares[n][k]}
+    return SimpleNamespace(values=result, further=further, left_out=left_out)

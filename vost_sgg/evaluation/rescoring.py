@@ -1,0 +1,63 @@
+"""Scoring a prediction file against annotations, without a model."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from vost_sgg.evaluation.prediction_file import ROWS, PredictionFile
+from vost_sgg.evaluation.scene_graph_scores import SceneGraphScores
+from vost_sgg.structures import FrameGroundTruth, FramePrediction
+
+
+def rescore(
+    file: PredictionFile, annotations: Mapping[str, FrameGroundTruth], scores: SceneGraphScores
+) -> list[str]:
+    """Adds every annotated frame, in the order of ``annotations``, to ``scores``.
+
+    Args:
+        annotations: image id -> annotation.
+
+    Returns:
+        Image ids of the frames that the file has no prediction of: each is scored as a prediction without pairs.
+
+    Raises:
+        ValueError: the file predicts a frame that is not annotated, or a prediction is wrong; the message names both.
+    """
+    unknown = [image_id for image_id in file.image_ids if image_id not in annotations]
+    if unknown:
+        raise ValueError(
+            f"{file.path}: {len(unknown)} of its {len(file)} frames are not in the data set, such as {unknown[0]}; name "
+            "the data set that was predicted (--dataset)"
+        )
+    missing = []
+    for image_id, ground_truth in annotations.items():
+        if image_id not in file:
+            missing.append(image_id)
+        try:
+            prediction = file.prediction(image_id) if image_id in file else _NOTHING
+            scores.update(ground_truth, prediction)
+        except ValueError as error:
+            raise ValueError(f"{file.path}, frame {image_id}: {error}") from None
+    return missing
+
+
+def check_vocabulary(
+    file: PredictionFile, objects: Sequence[str], predicates: Sequence[str]
+) -> None:
+    """Raises ValueError, with the first difference, if the file's vocabulary is not this one, in this order."""
+    for kind, ours, theirs in (
+        ("object class", objects, file.header.objects),
+        ("predicate", predicates, file.header.predicates),
+    ):
+        if list(ours) != list(theirs):
+            pairs = enumerate(zip(theirs, ours, strict=False))
+            differences = [f"{i} is {a}, here {b}" for i, (a, b) in pairs if a != b]
+            reason = differences[0] if differences else f"it has {len(theirs)}, here {len(ours)}"
+            raise ValueError(
+                f"{file.path} has another vocabulary than the data set: {kind} {reason}"
+            )
+
+
+_NOTHING = FramePrediction(
+    **{name: np.zeros((0, width) if width else 0, dtype) for name, (dtype, width) in ROWS.items()}
+)
