@@ -7,14 +7,13 @@ from itertools import groupby
 import numpy as np
 from detectron2.structures import BoxMode
 from detectron2.utils.file_io import PathManager
+from detectron2.utils.logger import log_first_n
 from PIL import Image
 
 from projects.ava.actions import action_labels
 from projects.ava.annotations import Annotations, Person, read_annotations
 from projects.ava.keyframes import png_name
 from vost_sgg.structures import PREDICATE_GROUPS
-
-logger = logging.getLogger(__name__)
 
 _NO_PAIRS = {"attention": 3, "spatial": 6, "contacting": 17}
 assert tuple(_NO_PAIRS) == PREDICATE_GROUPS
@@ -104,14 +103,17 @@ def _scene(persons: tuple[Person, ...], size: np.ndarray) -> dict:
 def _report(root: str, split: str, annotations: Annotations, clips: list, keyframes: list) -> None:
     overlapping = annotations.overlapping()
     samples = sum(person.overlaps for persons in overlapping.values() for person in persons)
-    logger.info(
+    # An evaluation reads its data set several times, and says what is in it once.
+    counts = (
         f"{root}, split {split}: {len(annotations.persons):,} annotated keyframes ({annotations.excluded:,} more are "
         f"excluded), {len(overlapping):,} of them with {samples:,} persons of the seven actions; "
         f"{annotations.clipped:,} rows had a box beyond [0, 1]"
     )
+    log_first_n(logging.INFO, counts, name=__name__, key="message")
     for missing, what in ((clips, "videos without any keyframe"), (keyframes, "missing keyframes")):
         if missing:
-            logger.warning(
+            warning = (
                 f"{root}/frames: {len(missing):,} {what}, left out, such as {missing[0]}; all of them: "
                 f"frames/report_{split}.json of projects/ava/keyframes.py"
             )
+            log_first_n(logging.WARNING, warning, name=__name__, key="message")
