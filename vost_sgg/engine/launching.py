@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 import yaml
@@ -20,7 +20,7 @@ from detectron2.utils.logger import setup_logger
 
 from vost_sgg.config import get_vost_cfg
 from vost_sgg.data.mapper import FrameError
-from vost_sgg.errors import error_text
+from vost_sgg.errors import disk_error, error_text
 from vost_sgg.vlm import CacheError
 
 # Exit status of a command that its user can put right.
@@ -36,7 +36,7 @@ TRAINING_ERRORS = (FrameError, FloatingPointError, CacheError)
 
 @contextmanager
 def user_errors(*kinds: type[Exception], folder: str = "") -> Iterator[None]:
-    """Ends the process with one line, ``error: ...``, where its body raises one of ``kinds``.
+    """Ends the process with one line, ``error: ...``, where its body raises one of ``kinds`` or cannot write to a disk.
 
     Args:
         kinds: what bad input raises in the body; anything else is a bug and keeps its traceback.
@@ -44,15 +44,23 @@ def user_errors(*kinds: type[Exception], folder: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except kinds as error:
+    except Exception as error:
+        if not isinstance(error, kinds) and disk_error(error) is None:
+            raise
         if folder:
-            PathManager.mkdirs(folder)
-            with PathManager.open(os.path.join(folder, "traceback.txt"), "w") as file:
-                file.write(traceback.format_exc())
+            _write_traceback(folder)
         # A loader's worker sends its error with the whole traceback, which ends with the error's own line.
         text = error_text(error).rpartition(f"{type(error).__name__}: ")[2]
         _say_error(text)
         sys.exit(USER_ERROR)
+
+
+def _write_traceback(folder: str) -> None:
+    text = traceback.format_exc()
+    with suppress(OSError):  # the disk may be full; the error itself is said
+        PathManager.mkdirs(folder)
+        with PathManager.open(os.path.join(folder, "traceback.txt"), "w") as file:
+            file.write(text)
 
 
 def with_available_device(cfg: CfgNode, num_gpus: int) -> tuple[CfgNode, str]:
@@ -116,7 +124,11 @@ def setup(cfg: CfgNode, args: argparse.Namespace) -> None:
     """
     rank = comm.get_rank()
     logger = setup_logger(cfg.OUTPUT_DIR, distributed_rank=rank)
-    setup_logger(cfg.OUTPUT_DIR, distributed_rank=rank, name="vost_sgg")
+    # What a project's own modules log is shown as the library's is.
+    for package in dict.fromkeys(
+        ["vost_sgg", *(module.partition(".")[0] for module in cfg.IMPORTS)]
+    ):
+        setup_logger(cfg.OUTPUT_DIR, distributed_rank=rank, name=package)
     screens = [handler for handler in logger.handlers if handler.stream is sys.stdout]
     for screen in screens:
         screen.setLevel(logging.WARNING)
@@ -130,7 +142,8 @@ def setup(cfg: CfgNode, args: argparse.Namespace) -> None:
 def _is_no_training_error(record: logging.LogRecord) -> bool:
     """False for detectron2's traceback of an error that :func:`user_errors` says in one line."""
     error = record.exc_info and record.exc_info[1]
-    return not error or not (isinstance(error, TRAINING_ERRORS) or is_lost_peer(error))
+    known = isinstance(error, TRAINING_ERRORS) or is_lost_peer(error) or disk_error(error)
+    return not (error and known)
 
 
 def launch_command(run: Callable, args: argparse.Namespace) -> CfgNode:
