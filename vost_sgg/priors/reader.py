@@ -144,12 +144,11 @@ def _are_of(file: VideoFile, rows: slice, record: Mapping, task: str) -> bool:
     if (pairs < 0).any() or "annotations" not in record:  # nothing is given
         return True
     truth = frame_ground_truth(dict(record))
-    if task == "predcls":
-        if not np.array_equal(pairs, truth.pairs):
-            return False
-    elif pairs.max(initial=0) >= len(truth.boxes):
+    if pairs.max(initial=-1) >= len(truth.boxes):
         return False
     given = FramePairs(truth.classes[pairs], file.predicates[rows], truth.boxes[pairs], pairs)
     boxes = given.normalised_boxes(record["width"], record["height"])
-    same_classes = task != "predcls" or np.array_equal(given.classes, file.classes[rows])
-    return same_classes and np.array_equal(boxes, file.boxes[rows])
+    same = [(file.boxes[rows], boxes)]
+    if task == "predcls":
+        same += [(pairs, truth.pairs), (file.classes[rows], given.classes)]
+    return all(np.array_equal(stored, now) for stored, now in same)
