@@ -72,7 +72,7 @@ def _run_figures(arguments: list[str], constraint: str, rank: int) -> dict:
     runs = _comparable_runs(arguments, constraint)
     task, parts, rows = runs[0].task, predicate_parts(runs[0]), collated(runs)
     names = [name for members in parts.values() for name in members]
-    rules = "\n".join(dict.fromkeys(f"{run.protocol.describe()}; {run.scored}" for run in runs))
+    rules = "\n".join(dict.fromkeys(f"{run.protocol.describe()}\n{run.scored}" for run in runs))
     title = f"{CONSTRAINTS[constraint]}; {rules}"
     panels = {
         f"{metric}@K, {CONSTRAINTS[c].lower()}": by_rank(rows, task, c, metric)

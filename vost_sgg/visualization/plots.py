@@ -4,6 +4,7 @@ Each method has a colour of Okabe and Ito's, which the colour-blind tell apart, 
 """
 
 import os
+import textwrap
 from collections.abc import Collection, Mapping, Sequence
 
 import matplotlib
@@ -25,6 +26,8 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _LINES = ("-", "--", "-.", ":", "-", "--", "-.", ":")
 _RARE_COLOUR = "#E8E8E8"
 _PNG_DPI = 150
+# Inches: of a letter of a title or legend, on average, of what stands before a name in the legend, of its lines.
+_LETTER, _HANDLE, _LINE = 0.085, 0.7, 0.21
 
 
 def plot_per_predicate(
@@ -83,7 +86,7 @@ def plot_parts(
         ValueError: as :func:`plot_per_predicate`.
     """
     parts = list(next(iter(recalls.values()), {}))
-    figure, axes = _figure(max(5.5, 0.65 * len(parts) * len(recalls) + 1.5), 3.8, title)
+    figure, axes = _figure(max(6.5, 0.65 * len(parts) * len(recalls) + 1.5), 4.0, title)
     for bars in _bars(axes, {m: [v[p] for p in parts] for m, v in recalls.items()}, len(parts)):
         axes.bar_label(bars, fmt="%.1f", padding=2, fontsize=9)
     axes.set_xticks(range(len(parts)), parts)
@@ -107,8 +110,8 @@ def plot_recall_at_k(
     """
     methods = list(dict.fromkeys(method for panel in recalls.values() for method in panel))
     _check_methods(methods)
-    figure = Figure(figsize=(2.9 * len(recalls) + 0.6, 3.7), layout="constrained")
-    figure.suptitle(title, fontsize=10)
+    figure = Figure(figsize=(max(6.5, 2.9 * len(recalls) + 0.6), 3.9), layout="constrained")
+    _title(figure, title)
     panels = figure.subplots(1, len(recalls), sharey=True, squeeze=False)[0]
     for axes, (panel, by_method) in zip(panels, recalls.items(), strict=True):
         for i, method in enumerate(methods):
@@ -178,7 +181,7 @@ def save_figure(figure: Figure, stem: str) -> list[str]:
 
 def _figure(width: float, height: float, title: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, height), layout="constrained")
-    figure.suptitle(title, fontsize=10)
+    _title(figure, title)
     axes = figure.subplots()
     _tidy(axes)
     return figure, axes
@@ -219,9 +222,17 @@ def _spoken(names: Sequence[str]) -> list[str]:
     return [name.replace("_", " ") for name in names]
 
 
+def _title(figure: Figure, title: str) -> None:
+    letters = int(figure.get_figwidth() / _LETTER)
+    lines = [line for part in title.splitlines() for line in textwrap.wrap(part, letters)]
+    figure.suptitle("\n".join(lines), fontsize=10)
+
+
 def _legend(figure: Figure, axes: Axes) -> None:
-    """Below the axes, where it covers nothing."""
+    """Below the axes, where it covers nothing, in as many columns as fit; the figure grows by its further lines."""
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=min(len(labels), 4), frameon=False
-    )
+    columns = int(figure.get_figwidth() / (_HANDLE + _LETTER * max(map(len, labels))))
+    columns = max(1, min(columns, len(labels)))
+    lines = -(-len(labels) // columns)
+    figure.set_figheight(figure.get_figheight() + _LINE * (lines - 1))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
