@@ -13,9 +13,11 @@ from projects.ava.actions import ACTIONS
 from projects.ava.evaluator import AVAEvaluator
 from projects.ava.recovery import ActionRecovery, average_precision
 from tests.tiny import register
-from vost_sgg.config import get_vost_cfg
+from vost_sgg.config import get_vost_cfg, stage_configs
 from vost_sgg.data.frames import frame_ground_truth
 from vost_sgg.data.vocabulary import CONTACTING_CLASSES
+from vost_sgg.engine.run_identity import model_identity
+from vost_sgg.engine.stages import final_stage
 from vost_sgg.evaluation import EVALUATOR
 from vost_sgg.structures import FramePrediction
 
@@ -227,8 +229,15 @@ def test_wrong_input_is_named(tmp_path):
         score_all([frame], [predict([])])
 
 
-def test_configs_name_it_and_another_task_is_refused():
-    cfg = get_vost_cfg("projects/ava/configs/vost_sgdet.yaml")
+@pytest.mark.parametrize("folder", ["", "sample/"])
+def test_configs_evaluate_the_trained_spatial_stage_without_aggregation(folder):
+    for model in ("oed", "dsqi", "vost"):
+        cfg = final_stage(get_vost_cfg(f"projects/ava/configs/{folder}{model}_sgdet.yaml"))
+        trained = stage_configs(get_vost_cfg(f"configs/{folder}{model}_sgdet.yaml"))["SPATIAL"]
+        assert cfg.MODEL.TEMPORAL_AGGREGATOR.NAME == "NoAggregation"
+        assert model_identity(cfg) == model_identity(trained)
+        assert cfg.MODEL.WEIGHTS == f"{trained.OUTPUT_DIR}/model_final.pth"
+    cfg = get_vost_cfg(f"projects/ava/configs/{folder}vlm_sgdet.yaml")
     assert isinstance(EVALUATOR.build(cfg, dataset_name=NAME, baseline=None), AVAEvaluator)
     cfg.MODEL.TASK = "predcls"
     with pytest.raises(ValueError, match="MODEL.TASK is predcls: AVA gives no objects"):
