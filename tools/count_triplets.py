@@ -32,10 +32,13 @@ def run(args: argparse.Namespace) -> None:
     import numpy as np
     from detectron2.data import MetadataCatalog
 
+    from vost_sgg.evaluation.results import write_results
+
     counts = _counts(args.datasets, "NAME")
     metadata = MetadataCatalog.get(args.datasets[0])
     objects, predicates = metadata.thing_classes, metadata.predicate_classes
-    counts.write(args.output, datasets=args.datasets, objects=objects, predicates=predicates)
+    document = counts.document(datasets=args.datasets, objects=objects, predicates=predicates)
+    write_results(document, args.output)
     kinds, total = np.count_nonzero(counts.predicates), counts.predicates.sum()
     print(
         f"written: {args.output}, {kinds} kinds of {total:,} triplets of {counts.pairs.sum():,} pairs"

@@ -156,7 +156,7 @@ def recall(
                     by_class[k][c].append((sum(of_class), len(of_class)))
     result, further = {}, {}
     for k in RANKS:
-        result[f"R@{k}"] = np.mean(shares["R"][k])
+        result[f"R@{k}"] = np.mean(shares["R"][k]) if shares["R"][k] else np.nan
         pooled = [sum(h for h, _ in c) / sum(n for _, n in c) if c else 0 for c in by_class[k]]
         framewise = [np.mean([h / n for h, n in c]) if c else 0 for c in by_class[k]]
         result[f"mR@{k}"], result[f"mR_frame@{k}"] = sum(pooled) / 26, sum(framewise) / 26

@@ -138,6 +138,13 @@ def test_a_bad_prediction_names_its_frame(random_frames):
         SceneGraphEvaluator(dataset_name=DATASET, task="predcls").process([inputs], [outputs])
 
 
+def test_a_class_outside_the_vocabulary_names_its_frame(random_frames):
+    inputs, outputs = clip(random_frames(6, "predcls"))
+    outputs[2].classes[0] = 36
+    with pytest.raises(ValueError, match=r"V.mp4/000002.png: .*classes holds 36, outside the voca"):
+        SceneGraphEvaluator(dataset_name=DATASET, task="predcls").process([inputs], [outputs])
+
+
 def _evaluate_shard(rank, frames, folder):
     """The second process has no frame."""
     dist.init_process_group(

@@ -70,7 +70,7 @@ rules = st.fixed_dictionaries(
 
 @pytest.mark.parametrize("protocol", ["oed", "sttran", "tempura"])
 @settings(
-    max_examples=140,
+    max_examples=170,
     derandomize=True,
     database=None,
     deadline=None,

@@ -209,3 +209,9 @@ def test_predicates_are_counted_beside_the_paper_s():
     assert rows["holding"] == [*paper, *[f"{holding},000"] * 3, *[str(2 * holding)] * 3]
     assert rows["total"] == ["1,913,334", "1,367,831", "545,503", *["325,000"] * 3, *["650"] * 3]
     assert "frame rule oed" in rules(made) and "25 predicates" in rules(made)
+
+
+def test_the_ceiling_is_a_row(table):
+    ceiling = results(value=0.9)["methods"]["OED"]["recall"]
+    made = table("table2", *(results(m, changes={"ceiling": ceiling}) for m in ("A", "B")))
+    assert cells(made, "ceiling")[0] == "90.0 / 90.0 / 90.0"

@@ -74,6 +74,23 @@ def test_by_hand(scene):
     assert [i for i, count in enumerate(recall.predicate_counts) if count] == [0, 5, 14, 22]
 
 
+def test_semi_constraint_takes_a_threshold(scene):
+    for threshold, expected in ((0.9, 3 / 4), (0.93, 2 / 4), (0.4, 3 / 4)):
+        recall = evaluated([scene], semi_threshold=threshold)
+        assert recall.compute()["semi"]["R@10"] == expected
+
+
+def test_semi_constraint_of_sttran_passes_over_groups_that_begin_with_zeros(scene):
+    """Its code tells the rows apart by their first two scores; of the same rows OED's preset takes every predicate."""
+    truth, prediction = scene
+    prediction.spatial[0] = [0, 0, 0.95, 0, 0, 0]
+    for protocol, expected in (("oed", 4 / 4), ("sttran", 1 / 4), ("tempura", 1 / 4)):
+        recall = evaluated([(truth, prediction)], protocol=protocol)
+        assert recall.compute()["semi"]["R@10"] == expected
+    prediction.spatial[0, 0] = prediction.contacting[0, 1] = 1e-9
+    assert evaluated([scene], protocol="sttran").compute()["semi"]["R@10"] == 1
+
+
 def test_spatial_triplets_run_from_object_to_person(scene):
     truth, prediction = scene
     prediction.spatial[0, [IN_FRONT_OF, BEHIND]] = 0.6, 0.5
@@ -122,7 +139,9 @@ def test_a_frame_with_no_prediction_counts_zero(scene):
     truth, prediction = scene
     fields = dataclasses.asdict(prediction)
     nothing = FramePrediction(**{name: array[:0] for name, array in fields.items()})
-    assert evaluated([scene, (truth, nothing)]).compute()["no"]["R@10"] == 0.5
+    recall = evaluated([scene, (truth, nothing)])
+    assert recall.compute()["no"]["R@10"] == 0.5
+    assert recall.frames_without_prediction == 1
 
 
 def test_no_frame_at_all_has_no_recall():
@@ -232,6 +251,7 @@ def test_results_of_other_rules_do_not_merge(scene):
         ({"constraints": ("with", "none")}, "unknown constraint 'none'; did you mean no"),
         ({"constraints": "with"}, "constraints must be a sequence of names"),
         ({"nms": "IOU"}, "unknown nms 'IOU'; known: iou, oed"),
+        ({"semi_threshold": 1.0}, r"semi_threshold must be in \[0, 1\), got 1.0"),
         ({"iou": "plus"}, "unknown iou 'plus'; did you mean plus_one"),
     ],
 )

@@ -42,7 +42,7 @@ def read_plain(path: str) -> tuple[dict, Iterator[dict]]:
 
 
 def check_predicates(path: str, names: Sequence[str], expected: Sequence[str]) -> None:
-    """Raises ValueError unless ``names``, the columns of a file's scores, are the data set's predicates in its order."""
+    """Raises ValueError unless ``names``, the columns of a file's scores, are ``expected``, in this order."""
     if list(names) != list(expected):
         pairs = zip(names, expected, strict=False)
         wrong = next((f"{a!r} where {b!r} belongs" for a, b in pairs if a != b), "their number")

@@ -26,8 +26,8 @@ def rescore(
     unknown = [image_id for image_id in file.image_ids if image_id not in annotations]
     if unknown:
         raise ValueError(
-            f"{file.path}: {len(unknown)} of its {len(file)} frames are not in the data set, such as {unknown[0]}; name "
-            "the data set that was predicted (--dataset)"
+            f"{file.path}: {len(unknown)} of its {len(file)} frames are not in the data set, such as {unknown[0]}: "
+            "name the data set that was predicted (--dataset)"
         )
     missing = []
     for image_id, ground_truth in annotations.items():

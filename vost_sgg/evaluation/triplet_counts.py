@@ -1,7 +1,6 @@
 """``TripletCounts``: what training annotations say of triplets, for the frequency baseline and for zero-shot recall."""
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -50,15 +49,17 @@ class TripletCounts:
         row = np.where((classes >= 0) & (classes < len(self.pairs)), classes, -1)
         return counts[row, predicates] == 0
 
-    def write(self, path: str, *, datasets: Sequence[str], objects, predicates) -> None:
-        """Writes JSON: to a temporary name, then renamed. Missing folders are made.
+    def document(
+        self, *, datasets: Sequence[str], objects: Sequence[str], predicates: Sequence[str]
+    ) -> dict:
+        """The list as JSON has it, which :meth:`read` reads.
 
         Args:
             datasets: names of what was counted.
             objects, predicates: names of the C (or more) classes and of the 26 predicates.
         """
         labels, columns = np.nonzero(self.predicates)
-        document = {
+        return {
             "format_version": FORMAT_VERSION,
             "datasets": list(datasets),
             "objects": list(objects),
@@ -69,15 +70,10 @@ class TripletCounts:
                 for o, p in zip(labels.tolist(), columns.tolist(), strict=True)
             ],
         }
-        PathManager.mkdirs(os.path.dirname(path) or ".")
-        temporary = f"{path}.part"
-        with PathManager.open(temporary, "w", encoding="utf-8") as file:
-            json.dump(document, file, indent=1)
-        os.replace(PathManager.get_local_path(temporary), PathManager.get_local_path(path))
 
     @classmethod
-    def read(cls, path: str, *, objects: Sequence[str], predicates: Sequence[str]):
-        """The inverse of :meth:`write`.
+    def read(cls, path: str, *, objects: list[str], predicates: list[str]) -> "TripletCounts":
+        """The counts in a list of tools/count_triplets.py.
 
         Raises:
             ValueError: the file is no such list, is of another version, or is of another vocabulary.
@@ -85,13 +81,10 @@ class TripletCounts:
         try:
             with PathManager.open(path, "r", encoding="utf-8") as file:
                 document = json.load(file)
-            version, words = (
-                document["format_version"],
-                (document["objects"], document["predicates"]),
-            )
+            version = document["format_version"]
             if version != FORMAT_VERSION:
                 raise ValueError(f"format version {version}, this library reads {FORMAT_VERSION}")
-            if words != (list(objects), list(predicates)):
+            if document["objects"] != objects or document["predicates"] != predicates:
                 raise ValueError("its vocabulary is not that of the data set")
             counts = np.zeros((len(objects), NUM_PREDICATES), np.int64)
             pairs = np.zeros(len(objects), np.int64)
