@@ -4,15 +4,16 @@
         --opts MODEL.WEIGHTS output/sample/oed_sgdet/temporal/model_final.pth
     python tools/demo.py --config-file configs/oed_sgdet.yaml --input *.jpg --output out/ --opts MODEL.WEIGHTS FILE
 
-Into the folder --output: annotated.mp4, scene_graphs.json, scene_graphs.graphml, segments.json and report.html
-(docs/demo.md). The folder appears when all of them are there.
+Into the folder --output: annotated.mp4, scene_graphs.json, scene_graphs.graphml, segments.json and report.html with its
+video.mp4 (docs/demo.md). The folder appears when all of them are there.
 """
 
 import argparse
 import os
 
-VIDEO, GRAPHS, GRAPHML = "annotated.mp4", "scene_graphs.json", "scene_graphs.graphml"
-SEGMENTS, REPORT = "segments.json", "report.html"
+ANNOTATED, GRAPHS, GRAPHML = "annotated.mp4", "scene_graphs.json", "scene_graphs.graphml"
+# The report draws boxes of its own, so it plays a video without any.
+SEGMENTS, REPORT, PLAIN = "segments.json", "report.html", "video.mp4"
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -94,7 +95,7 @@ def run(args: argparse.Namespace) -> None:
     frames, name = _source(args)
     predictor = SceneGraphPredictor(cfg, threshold=args.confidence, priors=args.priors)
     with new_folder(args.output) as folder:
-        document = _watch(predictor, frames, name, args, os.path.join(folder, VIDEO))
+        document = _watch(predictor, frames, name, args, folder)
         document["model"] = {
             "config": args.config_file,
             "weights": cfg.MODEL.WEIGHTS,
@@ -131,8 +132,8 @@ def _source(args: argparse.Namespace):
     return ImageFrames(files, every=args.every), os.path.basename(files[0])
 
 
-def _watch(predictor, frames, name: str, args: argparse.Namespace, path: str) -> dict:
-    """Writes the annotated video, and returns what there is to say of every frame."""
+def _watch(predictor, frames, name: str, args: argparse.Namespace, folder: str) -> dict:
+    """Writes both videos, and returns what there is to say of every frame."""
     from contextlib import ExitStack
     from dataclasses import asdict
 
@@ -149,13 +150,19 @@ def _watch(predictor, frames, name: str, args: argparse.Namespace, path: str) ->
         for frame, graph in predictor.run(shown, video_id=name):
             if not graphs:
                 paint = OverlayPainter(person=predictor.vocabulary.person, size=graph.size)
-                writer = stack.enter_context(VideoWriter(path, size=graph.size, fps=fps))
-            writer.write(paint(frame.image, graph), graph.time, graph.duration)
+                annotated, plain = (
+                    stack.enter_context(
+                        VideoWriter(os.path.join(folder, file), size=graph.size, fps=fps)
+                    )
+                    for file in (ANNOTATED, PLAIN)
+                )
+            annotated.write(paint(frame.image, graph), graph.time, graph.duration)
+            plain.write(frame.image, graph.time, graph.duration)
             graphs.append(graph.to_json())
             end = graph.time + graph.duration
             size = graph.size
             bar.update()
-    video = {"file": VIDEO, "width": size[0], "height": size[1], "fps": round(fps, 4)}
+    video = {"file": ANNOTATED, "width": size[0], "height": size[1], "fps": round(fps, 4)}
     return {
         "format": "vost_sgg scene graphs",
         "version": 1,
@@ -194,7 +201,7 @@ def _write(document: dict, folder: str, name: str) -> None:
             json.dump(content, f)
     write_graphml(os.path.join(folder, GRAPHML), document["frames"])
     report = os.path.join(folder, REPORT)
-    write_report(report, document, video=os.path.join(folder, VIDEO), title=name)
+    write_report(report, document, video=os.path.join(folder, PLAIN), title=name)
 
 
 def _say(document: dict, frames, output: str) -> None:

@@ -20,6 +20,7 @@ FILES = {
     "scene_graphs.graphml",
     "segments.json",
     "report.html",
+    "video.mp4",
 }
 
 
@@ -69,10 +70,11 @@ def test_everything_is_written_for_the_frames_asked_for(demo, tmp_path, size, ev
     assert demo("--video-input", tmp_path / "v.mp4", "--output", out, *options) == 0
     assert {path.name for path in out.iterdir()} == FILES
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "v.mp4"]
-    sizes, written, duration = shown(out / "annotated.mp4")
-    assert sizes == {size}
-    np.testing.assert_allclose(written, times[::every], atol=2e-3)
-    assert duration == pytest.approx(1.3, abs=2e-3)
+    for video in ("annotated.mp4", "video.mp4"):
+        sizes, written, duration = shown(out / video)
+        assert sizes == {size}
+        np.testing.assert_allclose(written, times[::every], atol=2e-3)
+        assert duration == pytest.approx(1.3, abs=2e-3)
     document = read(out)
     assert document["video"] == {
         "file": "annotated.mp4",

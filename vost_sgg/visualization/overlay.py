@@ -23,10 +23,10 @@ LIST_SHARE = 0.4
 SCORES_FROM = 240
 # The list's plate: white, translucent.
 PLATE = (255, 255, 255, 215)
-# What a predicate's mark looks like: shape and colour tell the group.
+# What a predicate's mark looks like, as in the report: shape and colour tell the group.
 _CORNERS = {
-    "spatial": ((0.5, 0.0), (1.0, 1.0), (0.0, 1.0)),
-    "contacting": ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)),
+    "spatial": ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)),
+    "contacting": ((0.5, -0.1), (1.1, 0.5), (0.5, 1.1), (-0.1, 0.5)),
 }
 
 
@@ -43,7 +43,7 @@ class OverlayPainter:
     """Draws the graphs of one video, in which a class keeps its colour.
 
     A name stands at each box; at the edge a line an object lists its predicates. A predicate's mark tells its group:
-    a blue disc attention, an orange triangle spatial, a green square contacting. What does not fit is counted.
+    a blue disc attention, an orange square spatial, a green diamond contacting. What does not fit is counted.
 
     Args:
         person: name of the person's class.
@@ -158,7 +158,9 @@ class OverlayPainter:
         if sum(len(row.lines) for row in rows) <= room:
             kept = rows
         else:
+            # A list of the surest pair alone may be cut off.
             kept, free = [], room - 1
+            rows[0].lines = rows[0].lines[:free]
             for row in rows:
                 if len(row.lines) <= free:
                     kept.append(row)
