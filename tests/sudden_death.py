@@ -1,7 +1,8 @@
-"""Functions run in processes of their own, which kill themselves at a named point."""
+"""Functions run in processes of their own, which kill themselves, or whose disk is full, at a named point."""
 
 import multiprocessing
 import os
+import resource
 import signal
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
@@ -26,6 +27,20 @@ def replace_and_die(*args):
     """``os.replace``, and not a step more."""
     os.rename(*args)
     die()
+
+
+def then_full(function: Callable, size: int = 1000) -> Callable:
+    """``function`` on a disk that takes no file beyond ``size`` bytes until it is done."""
+
+    def limited(*args, **kwargs):
+        unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, unlimited[1]))
+        try:
+            return function(*args, **kwargs)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+
+    return limited
 
 
 def start_process(target: Callable, *args) -> BaseProcess:

@@ -1,8 +1,30 @@
 """How an error is said to whoever runs a command."""
 
+import errno
+
+# The disk is full, over a quota or a limit, or read-only.
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
+
+def disk_error(error: BaseException | None) -> OSError | None:
+    """The error about a full disk which ``error`` is or comes from, one that names the file if there is one; None if there
+    is none."""
+    found = None
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _DISK and not (found and found.filename):
+            found = error
+        error = error.__cause__ or error.__context__
+    return found
+
 
 def error_text(error: Exception) -> str:
     """The message of ``error`` as it was written; ``str`` of a KeyError puts it in quotes."""
+    full = disk_error(error)
+    if full is not None:
+        return (
+            f"{full.filename or 'a file'} cannot be written ({full.strerror}): what was finished before it is whole. "
+            "Make room and run the command again (a training: with --resume), it goes on"
+        )
     return str(error.args[0] if isinstance(error, KeyError) and error.args else error)
 
 

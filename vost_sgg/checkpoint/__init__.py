@@ -9,6 +9,7 @@ from vost_sgg.checkpoint.convert import (
     is_detector,
 )
 from vost_sgg.checkpoint.files import (
+    DamagedFileError,
     load_plain,
     meta_of,
     read_meta,
@@ -19,6 +20,7 @@ from vost_sgg.checkpoint.files import (
 __all__ = [
     "DETECTOR_ARCHITECTURE",
     "ConversionReport",
+    "DamagedFileError",
     "convert_detr",
     "convert_oed",
     "hand_over",

@@ -21,6 +21,10 @@ _BROKEN = (
 _ENDINGS = (".pth", ".safetensors")
 
 
+class DamagedFileError(ValueError):
+    """A file is broken, or holds more than plain data."""
+
+
 def load_plain(
     path: str, *, name: str = "", map_location: str = "cpu", classes: Sequence[type] = ()
 ) -> Any:
@@ -34,7 +38,7 @@ def load_plain(
         classes: what counts as plain beside tensors, containers, numbers and text.
 
     Raises:
-        ValueError: the file is broken, or holds more than plain data.
+        DamagedFileError: the file is broken, or holds more than plain data.
     """
     try:
         if path.endswith(".safetensors"):
@@ -45,7 +49,7 @@ def load_plain(
         ):
             return torch.load(file, map_location=map_location, weights_only=True)
     except _BROKEN as error:
-        raise ValueError(
+        raise DamagedFileError(
             f"{name or path} cannot be read: it is cut short, damaged, or holds more than tensors and plain data "
             f"({type(error).__name__})"
         ) from error

@@ -1,5 +1,6 @@
 """One optimizer step: micro-batches forward and backward, clipping, update."""
 
+import math
 import time
 from contextlib import nullcontext
 
@@ -8,13 +9,28 @@ from detectron2.engine import SimpleTrainer
 from detectron2.utils.events import get_event_storage
 from torch import Tensor, nn
 
+from vost_sgg.engine.random_state import random_state
+
+
+class DivergedError(FloatingPointError):
+    """A loss or gradient is not finite; the weights are still those from before the step.
+
+    Attributes:
+        micro_batches: the step's, up to the one that failed.
+        random_state: of this process, from before the first of them.
+    """
+
+    def __init__(self, message: str, micro_batches: list[list[dict]], random_state: dict):
+        super().__init__(message)
+        self.micro_batches, self.random_state = micro_batches, random_state
+
 
 class AccumulationTrainer(SimpleTrainer):
     """detectron2's SimpleTrainer with gradient accumulation, bfloat16 autocast and clipping of the whole gradient.
 
     The gradient is the mean over the micro-batches' gradients, as it is over processes: a loss that is normalised by
     the pairs of its micro-batch weighs each micro-batch the same. Losses reach the host every ``gather_metric_period``
-    steps only, so that a GPU never waits for the logging.
+    steps only; the gradient's norm does in every step, before the weights are changed by what may not be a number.
 
     Args:
         model, data_loader, optimizer: as SimpleTrainer; the loader yields micro-batches.
@@ -41,35 +57,38 @@ class AccumulationTrainer(SimpleTrainer):
         self.max_norm = max_norm
         self.amp = amp
         self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        # The first iteration whose gradient was not finite; on the device, so that no step waits for it.
-        self._diverged_at = torch.full((), -1, device=self._parameters[0].device)
 
     def run_step(self) -> None:
+        """Raises DivergedError if a loss or gradient is not finite."""
         self.optimizer.zero_grad()
-        losses, data_time = {}, 0.0
+        losses, data_time, micro_batches = {}, 0.0, []
+        state = random_state()
         for micro_step in range(self.accumulation_steps):
             start = time.perf_counter()
-            clips = next(self._data_loader_iter)
+            micro_batches.append(next(self._data_loader_iter))
             data_time += time.perf_counter() - start
-            for name, loss in self._backward(clips, micro_step).items():
+            try:
+                found = self._backward(micro_batches[-1], micro_step)
+            except FloatingPointError as error:
+                raise self._diverged(str(error), micro_batches, state) from error
+            for name, loss in found.items():
                 losses[name] = losses.get(name, 0) + loss.detach() / self.accumulation_steps
         self.after_backward()
-        norm = nn.utils.clip_grad_norm_(self._parameters, self.max_norm)
-        first = ~norm.isfinite() & (self._diverged_at < 0)
-        self._diverged_at = torch.where(first, self.iter, self._diverged_at)
+        norm = nn.utils.clip_grad_norm_(self._parameters, self.max_norm).item()
+        if not math.isfinite(norm):
+            values = ", ".join(f"{name} {value.item():.4g}" for name, value in losses.items())
+            raise self._diverged(f"the gradient's norm is {norm} ({values})", micro_batches, state)
         self._write_metrics(losses, data_time)
         if (self.iter + 1) % self.gather_metric_period == 0:
-            get_event_storage().put_scalar("gradient_norm", norm.item())
+            get_event_storage().put_scalar("gradient_norm", norm)
         self.optimizer.step()
 
-    def check_finite(self) -> None:
-        """Raises FloatingPointError if a gradient was not finite: the weights are lost then."""
-        iteration = int(self._diverged_at)
-        if iteration >= 0:
-            raise FloatingPointError(
-                f"a loss or gradient is not finite at iteration {iteration}: training diverged and no checkpoint is "
-                "written. Lower SOLVER.BASE_LR, or look at the losses in metrics.json"
-            )
+    def _diverged(self, reason: str, micro_batches: list, state: dict) -> DivergedError:
+        message = (
+            f"a loss or gradient is not finite at iteration {self.iter}: training diverged ({reason}). Lower "
+            "SOLVER.BASE_LR, or look at the losses in metrics.json"
+        )
+        return DivergedError(message, micro_batches, state)
 
     def _backward(self, clips: list[dict], micro_step: int) -> dict[str, Tensor]:
         last = micro_step == self.accumulation_steps - 1
@@ -77,13 +96,6 @@ class AccumulationTrainer(SimpleTrainer):
         # Gradients travel between processes once a step, with the last micro-batch.
         with self.model.no_sync() if distributed and not last else nullcontext():
             with torch.autocast(self._parameters[0].device.type, torch.bfloat16, enabled=self.amp):
-                losses = self._losses(clips)
+                losses = self.model(clips)
             (sum(losses.values()) / self.accumulation_steps).backward()
         return losses
-
-    def _losses(self, clips: list[dict]) -> dict[str, Tensor]:
-        try:
-            return self.model(clips)
-        except FloatingPointError as error:
-            self.check_finite()  # if an earlier gradient is the cause, it is what is named
-            raise FloatingPointError(f"iteration {self.iter}: {error}") from error

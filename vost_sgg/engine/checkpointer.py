@@ -2,21 +2,23 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import IO
+import re
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from detectron2.checkpoint import DetectionCheckpointer
 from detectron2.utils import comm
 
-from vost_sgg.checkpoint import hand_over, is_detector, load_plain, meta_of
+from vost_sgg.checkpoint import DamagedFileError, hand_over, is_detector, load_plain, meta_of
 from vost_sgg.data.plain_pickle import load_plain_pickle
 from vost_sgg.engine.random_state import random_state
 from vost_sgg.engine.run_identity import changed_parts
+from vost_sgg.whole_files import replaced
 
 # The checkpoint behind a training's last iteration.
 FINAL_NAME = "model_final"
+# Those before it, by their iterations.
+_NAME = re.compile(r"model_\d{7,}\.pth")
 
 
 class SGGCheckpointer(DetectionCheckpointer):
@@ -61,12 +63,12 @@ class SGGCheckpointer(DetectionCheckpointer):
         }
         path = os.path.join(self.save_dir, f"{name}.pth")
         self.logger.info(f"Saving checkpoint to {path}")
-        with self._replaced(path, "wb") as file:
+        with replaced(path) as file:
             torch.save(data, file)
         self.tag_last_checkpoint(f"{name}.pth")
 
     def tag_last_checkpoint(self, last_filename_basename: str) -> None:
-        with self._replaced(os.path.join(self.save_dir, "last_checkpoint"), "w") as file:
+        with replaced(os.path.join(self.save_dir, "last_checkpoint"), "w") as file:
             file.write(last_filename_basename)
 
     def load(
@@ -92,15 +94,40 @@ class SGGCheckpointer(DetectionCheckpointer):
             raise FileNotFoundError(
                 f"checkpoint {path} (MODEL.WEIGHTS or last_checkpoint): there is no such file"
             )
-        return super().load(path, checkpointables)
+        try:
+            return super().load(path, checkpointables)
+        finally:
+            self._parsed_url_during_load = None  # detectron2 refuses to load again after an error
 
-    @contextmanager
-    def _replaced(self, path: str, mode: str) -> Iterator[IO]:
-        """Writes beside ``path`` and then takes its place, so that an interruption leaves the old file or the new."""
-        with self.path_manager.open(path + ".part", mode) as file:
-            yield file
-        local = self.path_manager.get_local_path
-        os.replace(local(path + ".part"), local(path))
+    def load_newest(self, check: Callable[[dict, str], None]) -> tuple[str, dict]:
+        """Loads the last checkpoint or, while one is damaged, the one that was written before it, with a warning.
+
+        Args:
+            check: called with the file's "meta" and its path, as that of :meth:`load`.
+
+        Returns:
+            The path of what was loaded, and what :meth:`load` returns.
+
+        Raises:
+            FileNotFoundError, ValueError: as :meth:`load`; every checkpoint is damaged.
+        """
+        paths = self._newest_first()
+        for path in paths:
+            try:
+                return path, self.load(path, [], check=lambda meta, path=path: check(meta, path))
+            except DamagedFileError as error:
+                if path == paths[-1]:
+                    raise
+                self.logger.warning(f"{error}: going back to the checkpoint before it")
+
+    def _newest_first(self) -> list[str]:
+        last = self.get_checkpoint_file()
+        names = sorted(
+            name for name in self.path_manager.ls(self.save_dir) if _NAME.fullmatch(name)
+        )
+        is_final = os.path.basename(last) == f"{FINAL_NAME}.pth"
+        before = [name for name in names if is_final or name < os.path.basename(last)]
+        return [last, *(os.path.join(self.save_dir, name) for name in reversed(before))]
 
     def _load_file(self, filename: str) -> dict:
         if not filename.endswith(".pkl"):

@@ -1,8 +1,26 @@
-"""Hooks of the training loop that detectron2 has not."""
+"""Hooks of the training loop that detectron2 has not, and what goes with them."""
+
+import logging
+import os
 
 from detectron2.engine import HookBase
 
 from vost_sgg.engine.checkpointer import FINAL_NAME, SGGCheckpointer
+
+logger = logging.getLogger(__name__)
+
+
+def cut_unfinished_line(path: str) -> None:
+    """Cuts off what is behind the last line break of a local file, if there is one: a process was killed, or its disk
+    full, while it wrote there, and what is appended next would be lost in the same line."""
+    if not os.path.isfile(path):
+        return
+    with open(path, "rb+") as file:
+        content = file.read()
+        end = content.rfind(b"\n") + 1
+        if end < len(content):
+            logger.warning(f"{path}: its last line is unfinished and cut off")
+            file.truncate(end)
 
 
 class EpochCheckpointer(HookBase):
@@ -25,5 +43,4 @@ class EpochCheckpointer(HookBase):
         last = done == self.trainer.max_iter
         if not last and (self.period == 0 or done % self.period):
             return
-        self.trainer.check_finite()
         self.checkpointer.save(FINAL_NAME if last else f"model_{self.trainer.iter:07d}")

@@ -1,6 +1,7 @@
 """The trainer: detectron2's, with a schedule in epochs, accumulation, and exact resuming."""
 
 import logging
+import os
 import weakref
 from collections.abc import Mapping
 from itertools import chain
@@ -26,13 +27,14 @@ from vost_sgg.data.loaders import (
     check_datasets,
     read_datasets,
 )
-from vost_sgg.engine.accumulation import AccumulationTrainer
+from vost_sgg.engine.accumulation import AccumulationTrainer, DivergedError
 from vost_sgg.engine.checkpointer import SGGCheckpointer
 from vost_sgg.engine.class_embeddings import fill_class_embeddings
-from vost_sgg.engine.hooks import EpochCheckpointer
+from vost_sgg.engine.hooks import EpochCheckpointer, cut_unfinished_line
 from vost_sgg.engine.optimizer import build_optimizer, max_gradient_norm, schedule_in_iterations
 from vost_sgg.engine.priors import build_mapper, check_priors, check_videos, priors_identity
 from vost_sgg.engine.random_state import preserved_random_state, set_random_state
+from vost_sgg.engine.replay import save_step
 from vost_sgg.engine.run_identity import check_resumable, model_identity, run_identity
 from vost_sgg.evaluation import EVALUATOR, FrequencyBaseline
 from vost_sgg.modeling import DETRDetector
@@ -114,11 +116,8 @@ class SGGTrainer(DefaultTrainer):
             self.checkpointer.load(self.cfg.MODEL.WEIGHTS, checkpointables=[])
             fill_class_embeddings(self.bare_model, self.cfg)
             return
-        path = self.checkpointer.get_checkpoint_file()
-        saved = self.checkpointer.load(
-            path,
-            checkpointables=[],
-            check=lambda meta: check_resumable(meta, self.checkpointer.meta, path),
+        path, saved = self.checkpointer.load_newest(
+            lambda meta, path: check_resumable(meta, self.checkpointer.meta, path)
         )
         for name, part in self.checkpointer.checkpointables.items():
             part.load_state_dict(saved.pop(name))
@@ -155,9 +154,19 @@ class SGGTrainer(DefaultTrainer):
             self._last_eval_results = self.test(self.cfg, self.bare_model, self._evaluators)
         return self._last_eval_results
 
-    def check_finite(self) -> None:
-        """Raises FloatingPointError if a step's gradient was not finite."""
-        self._trainer.check_finite()
+    def run_step(self) -> None:
+        """Raises FloatingPointError if a loss or gradient is not finite; the step is kept, to be run again."""
+        try:
+            super().run_step()
+        except DivergedError as error:
+            path = save_step(self.cfg.OUTPUT_DIR, self.iter, self.bare_model, error)
+            raise FloatingPointError(
+                f"{error}. tools/replay_step.py {path} runs the step again"
+            ) from error
+
+    def build_writers(self) -> list:
+        cut_unfinished_line(os.path.join(self.cfg.OUTPUT_DIR, "metrics.json"))
+        return super().build_writers()
 
     @classmethod
     def build_model(cls, cfg: CfgNode) -> nn.Module:

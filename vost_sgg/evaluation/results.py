@@ -10,6 +10,7 @@ from detectron2.utils.file_io import PathManager
 from vost_sgg.evaluation.object_ap import PERSON, mean_over_objects
 from vost_sgg.evaluation.recall import SceneGraphRecall
 from vost_sgg.evaluation.slots import NUM_PREDICATES
+from vost_sgg.whole_files import replaced
 
 FORMAT_VERSION = 1
 
@@ -79,7 +80,5 @@ def object_ap_document(
 def write_results(document: dict, path: str) -> None:
     """Writes ``document`` as JSON: to a temporary name, then renamed. Missing folders are made."""
     PathManager.mkdirs(os.path.dirname(path) or ".")
-    temporary = f"{path}.part"
-    with PathManager.open(temporary, "w", encoding="utf-8") as file:
+    with replaced(path, "w", encoding="utf-8") as file:
         json.dump(document, file, indent=1, allow_nan=False)
-    os.replace(PathManager.get_local_path(temporary), PathManager.get_local_path(path))

@@ -46,8 +46,11 @@ class AnswerFile:
     def append(self, lines: Iterable[CacheLine]) -> None:
         """Stores answers; when this returns, killing the process does not lose them."""
         lines = list(lines)
-        self._file.write("".join(line.to_text() for line in lines).encode("ascii"))
-        self._file.flush()
+        try:
+            self._file.write("".join(line.to_text() for line in lines).encode("ascii"))
+            self._file.flush()
+        except OSError as error:  # the disk is full: a half-written line is cut off by the next run
+            raise OSError(error.errno, error.strerror, self.part) from error
         self.stored.update((line.key, line) for line in lines)
 
     def finish(self) -> None:

@@ -14,6 +14,7 @@ from detectron2.utils.file_io import PathManager
 
 from vost_sgg.vlm.answers import EMPTY, Answer, Relation
 from vost_sgg.vlm.backend import backend_tag
+from vost_sgg.whole_files import replaced
 
 SUFFIX = ".jsonl"
 PART = ".part"
@@ -210,10 +211,5 @@ class AnswerCache:
 
 def write_whole(path: str, content: bytes) -> None:
     """Writes a file that is never seen half written."""
-    path = PathManager.get_local_path(path)
-    temporary = f"{path}.{os.uname().nodename}.{os.getpid()}.tmp"
-    with open(temporary, "wb") as file:
+    with replaced(path, suffix=f".{os.uname().nodename}.{os.getpid()}.tmp") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
