@@ -23,7 +23,8 @@ from vost_sgg.priors.reader import PriorsFolder
 from vost_sgg.structures import PREDICATE_GROUPS
 from vost_sgg.vlm.manifest import NAME as MANIFEST
 
-_VIDEOS, _FRAMES, _PAIRS = 50, 30, 3
+# More videos than a reader keeps files open of, so that a frame of any of them is, as in training, of a closed one.
+_VIDEOS, _FRAMES, _PAIRS = 600, 5, 3
 
 
 def benchmark_priors(cfg: CfgNode, workload: Workload) -> dict:
