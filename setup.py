@@ -27,6 +27,7 @@ INSTALL_REQUIRES = [
     "pycocotools>=2.0.7",
     "av>=12.0",
     "matplotlib>=3.8",
+    "networkx>=3.0",
     "tensorboard>=2.14",
     "tabulate>=0.9",
     "tqdm>=4.65",
