@@ -11,7 +11,7 @@ PUBLISHED_RANKS = (10, 20, 50)
 
 @dataclass(frozen=True)
 class Note:
-    """A remark on what is printed: on one cell, or with an empty ``column`` on the name of its row."""
+    """What is odd in a cell."""
 
     row: str
     column: str

@@ -27,17 +27,13 @@ class Cell:
     digits: int = 1
     marks: tuple[str, ...] = ()
 
-    def numbers(self, separator: str = ",") -> list[str]:
+    def numbers(self) -> list[str]:
         """Each value, with its deviation behind it."""
-        texts = [f"{value:{separator}.{self.digits}f}" for value in self.values]
-        return (
-            [
-                f"{text} ± {deviation:.{self.digits}f}"
-                for text, deviation in zip(texts, self.deviations or [0] * len(texts), strict=True)
-            ]
-            if self.deviations
-            else texts
-        )
+        texts = [f"{value:,.{self.digits}f}" for value in self.values]
+        if not self.deviations:
+            return texts
+        pairs = zip(texts, self.deviations, strict=True)
+        return [f"{text} ± {deviation:.{self.digits}f}" for text, deviation in pairs]
 
     def __str__(self) -> str:
         marks = "".join(f" [{mark}]" for mark in self.marks)
@@ -46,7 +42,8 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """
+    """What stands in a table and around it, before it has a format.
+
     Args:
         title: what it shows.
         rules: how its numbers were made: (the first label of the rows it is about, or "" for all, the rule).
