@@ -38,45 +38,49 @@ def main(argv: list[str] | None = None) -> int:
     from vost_sgg.engine.launching import SETUP_ERRORS, TRAINING_ERRORS, user_errors
     from vost_sgg.vlm.extraction import ExtractionError
 
-    for name in (None, "vost_sgg", "projects"):
-        setup_logger(args.output_dir, **({"name": name} if name else {}))
+    for name in ("detectron2", "vost_sgg", "projects"):
+        setup_logger(args.output_dir, name=name)
     with user_errors(*SETUP_ERRORS, *TRAINING_ERRORS, ExtractionError, folder=args.output_dir):
         compare(args.models, args.output_dir, args.opts)
     return 0
 
 
-def compare(models: list[str], output_dir: str, opts: list[str]) -> dict:
-    """Evaluates ``models`` in both worlds, prints the table and writes ``compare.json``, whose content it returns."""
+def compare(models: list[str], output_dir: str, opts: list[str]) -> None:
+    """Evaluates ``models`` in both worlds, prints the table and writes ``compare.json``."""
     from projects.ava.catalog import WORLDS, sample_name
-    from projects.ava.recovery import ActionRecovery
-    from projects.ava.tables import PRIOR_NAME, fall_table
+    from projects.ava.tables import PRIOR_NAME
+
+    rows, untrained, extracted = {}, {}, set()
+    for model in models:
+        configs = [_config(model, sample_name(w, "val"), output_dir, opts) for w in WORLDS]
+        method, missing = configs[0].MODEL.EVALUATOR.METHOD, _missing_weights(configs[0])
+        if missing:
+            rows[method], untrained[method] = None, f"there is no {missing}: {_training(model)}"
+        else:
+            rows[method] = [evaluate(cfg, extracted) for cfg in configs]
+    rows[PRIOR_NAME] = [_prior(sample_name(world, "val")) for world in WORLDS]
+    report(rows, untrained, output_dir)
+
+
+def report(rows: dict[str, list | None], untrained: dict[str, str], output_dir: str) -> None:
+    """Prints the table, names the models without a row, and writes all metrics into ``compare.json``.
+
+    Args:
+        rows: method -> its metrics in each of ``WORLDS``, or None.
+        untrained: method -> why it has none.
+    """
+    from projects.ava.catalog import WORLDS
+    from projects.ava.tables import fall_table
     from vost_sgg.evaluation.results import write_results
 
-    rows, untrained, prior = {}, {}, {}
-    extracted: set[str] = set()
-    for model in models:
-        results = {}
-        for world in WORLDS:
-            cfg = _config(model, sample_name(world, "val"), output_dir, opts)
-            missing = _missing_weights(cfg)
-            if missing:
-                untrained[cfg.MODEL.EVALUATOR.METHOD] = f"there is no {missing}: {_training(model)}"
-                break
-            results[world] = evaluate(cfg, extracted)
-        rows[cfg.MODEL.EVALUATOR.METHOD] = results or None
-    for world in WORLDS:
-        prior[world] = _prior(sample_name(world, "val"), ActionRecovery())
-    rows[PRIOR_NAME] = prior
-    worlds = {name: row and tuple(row[world] for world in WORLDS) for name, row in rows.items()}
     print(f"\nAVA sample, {WORLDS[0]} -> {WORLDS[1]} world (difference), in %")
-    print(fall_table(worlds, METRICS))
+    print(fall_table(rows, METRICS))
     for method, reason in untrained.items():
         print(f"{method} is not trained: {reason}")
-    document = {"worlds": list(WORLDS), "models": rows, "untrained": untrained}
+    models = {name: row and dict(zip(WORLDS, row, strict=True)) for name, row in rows.items()}
     path = os.path.join(output_dir, "compare.json")
-    write_results(document, path)
+    write_results({"worlds": list(WORLDS), "models": models, "untrained": untrained}, path)
     print(f"all metrics: {path}")
-    return document
 
 
 def evaluate(cfg, extracted: set[str]) -> dict[str, float]:
@@ -139,11 +143,14 @@ def _training(model: str) -> str:
     return f"tools/train_net.py --config-file {config}{priors}"
 
 
-def _prior(dataset: str, recovery) -> dict[str, float]:
+def _prior(dataset: str) -> dict[str, float]:
     """The metrics of naming the most frequent actions of the data set for every person."""
     import numpy as np
     from detectron2.data import DatasetCatalog
 
+    from projects.ava.recovery import ActionRecovery
+
+    recovery = ActionRecovery()
     for record in DatasetCatalog.get(dataset):
         labels = record["person_actions"]
         recovery.update(labels, np.zeros(labels.shape), np.zeros(len(labels), bool))

@@ -81,6 +81,8 @@ def read_panels(files: tuple[str, str], samples: int, threshold: float, image_id
         if unknown:
             raise ValueError(f"--image-id {min(unknown)}: no such keyframe in {names[0]}")
         persons = [person for person in persons if person[0]["image_id"] in image_ids]
+    elif samples < 1:
+        raise ValueError(f"--samples {samples}: at least one person is drawn")
     elif samples < len(persons):
         persons = [persons[i * len(persons) // samples] for i in range(samples)]
     panels = [_panel(record, row, opened, threshold) for record, row in persons]

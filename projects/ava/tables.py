@@ -1,6 +1,6 @@
 """Text tables of how well actions are recovered, in percent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tabulate import tabulate
 
@@ -41,11 +41,11 @@ def action_table(by_action: Mapping[str, Mapping]) -> str:
     return tabulate(body, headers=["", "persons", *metrics], disable_numparse=True)
 
 
-def fall_table(rows: Mapping[str, tuple[Mapping, Mapping] | None], metrics: list[str]) -> str:
+def fall_table(rows: Mapping[str, Sequence[Mapping] | None], metrics: Sequence[str]) -> str:
     """A row a model: each metric in the familiar world, in the shifted one, and the difference.
 
     Args:
-        rows: model -> its metrics in both worlds; None of a model that there is nothing of.
+        rows: model -> its metrics in the familiar and in the shifted world; None of a model without.
         metrics: keys of them.
     """
     body = []

@@ -16,6 +16,7 @@ from projects.ava.drawing import Panel, draw_panels
 from projects.ava.sample import generate
 from projects.ava.sample.clips import SECONDS, SampleClip
 from projects.ava.sample.simulated import SimulatedAVAVLM, scene_graph_records
+from projects.ava.sample.worlds import World
 from tools import extract_vlm, train_net
 from vost_sgg.data.sample.figure import stand
 
@@ -26,6 +27,7 @@ def root(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ava")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(generate, "CLIPS", 4)
+        patch.setattr(generate, "_POOL", 12)
         patch.setattr(generate, "_TRAIN_EVERY", 2)
         patch.setenv("DETECTRON2_DATASETS", str(folder))
         yield folder
@@ -98,7 +100,13 @@ def test_an_old_sample_is_rebuilt_and_somebody_elses_files_are_left_alone(
         generate.ensure_ava_sample(str(tmp_path / "mine"), "familiar")
 
 
-def test_boxes_follow_the_camera(root):
+def test_the_familiar_world_changes_nothing():
+    image = np.random.default_rng(0).integers(0, 256, (160, 224, 3), dtype=np.uint8)
+    world, boxes = World.familiar((224, 160)), np.array([[3.0, 5.0, 40.0, 60.0]])
+    assert (world.picture(image) == image).all() and (world.boxes(boxes) == boxes).all()
+
+
+def test_boxes_follow_the_camera():
     clips = (SampleClip(1, index, world="shifted") for index in range(20))
     clip = next(c for c in clips if c.look.camera[0, 0] < 0)  # mirrored
     look, (width, height) = clip.look, clip.look.size
@@ -153,9 +161,11 @@ def test_compare_prints_how_far_each_falls_and_names_what_is_not_trained(root, t
     assert figure.main([*arguments, "--image-id", *ids]) == 0
     assert Image.open(picture).size[0] >= 440
     assert figure.main([*arguments, "--image-id", "nobody/000902.png"]) == 2
+    assert figure.main([*arguments, "--samples", "0"]) == 2
     assert figure.main(["--ours", files[0], "--vlm", files[1], "--output", str(picture)]) == 2
     errors = capsys.readouterr().err
-    assert "no such keyframe" in errors and "is about ava_sample_familiar_val" in errors
+    assert "no such keyframe" in errors and "at least one person" in errors
+    assert "is about ava_sample_familiar_val" in errors
 
 
 def test_the_tools_extract_and_evaluate_by_the_config_alone(root, tmp_path, capsys):

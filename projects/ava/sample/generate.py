@@ -35,18 +35,21 @@ def version() -> str:
 
 
 def sample_clips(world: str) -> list[SampleClip]:
-    """The clips of a world, by index: a third with rare actions, a third with somebody who sits, and any others."""
-    pool = [SampleClip(SEED, index, world=world) for index in range(_POOL)]
-    chosen: dict[int, SampleClip] = {}
+    """The clips of a world, by index: a third with rare actions, a third with somebody who sits, and any others.
+
+    They are chosen in the familiar world, so that both have the same.
+    """
+    pool = [SampleClip(SEED, index) for index in range(_POOL)]
+    chosen: set[int] = set()
     for wanted, count in ((_RARE, CLIPS // 3), (_SIT, 2 * (CLIPS // 3)), (_ANY, CLIPS)):
         for clip in pool:
             if len(chosen) < count and clip.actions() & wanted:
-                chosen[clip.index] = clip
-    return [chosen[index] for index in sorted(chosen)]
+                chosen.add(clip.index)
+    return [SampleClip(SEED, index, world=world) for index in sorted(chosen)]
 
 
 def split_of(clip: SampleClip) -> str:
-    """ "train" or "val"."""
+    """The split of AVA that a clip belongs to."""
     return "train" if clip.index % _TRAIN_EVERY == 0 else "val"
 
 
