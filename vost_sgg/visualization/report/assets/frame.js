@@ -49,11 +49,11 @@ class FrameView {
     const added = boxes.enter().append("div").attr("class", "box");
     added.append("span");
     added
-      .on("mouseenter", (item) => this.store.point({ object: item.id }))
+      .on("mouseenter", (item) => this.store.point({ object: item.key }))
       .on("mouseleave", () => this.store.point(null))
       .on("click", (item) => {
         d3.event.stopPropagation();
-        this.store.pin({ object: item.id });
+        this.store.pin({ object: item.key });
       });
     const all = added.merge(boxes).order()
       .classed("person", (item) => item.class === "person")

@@ -53,13 +53,11 @@ class GraphView {
       || one.ordinal - other.ordinal);
   }
 
-  /** Two edges a relation, from its subject to its plate and from its plate to its object, where an arrow ends it. */
+  /** Two edges a relation, from its plate to its two objects; the arrow is at the one that is read last. */
   drawEdges(columns, widths) {
     const at = new Map(columns.flat().map((node) => [node.id, node]));
-    const halves = columns[1].flatMap((plate) => [
-      { id: plate.id + "-", plate, node: at.get(plate.item.subject) },
-      { id: plate.id + "+", plate, node: at.get(plate.item.object), arrow: true },
-    ]);
+    const halves = columns[1].flatMap((plate) => ["subject", "object"].map((end) => (
+      { id: plate.id + end, plate, node: at.get(plate.item[end]), arrow: READING[plate.item.group][2] === end })));
     const edges = this.edges.selectAll("path").data(halves, (half) => half.id);
     edges.exit().remove();
     edges.enter().append("path").merge(edges)
@@ -82,7 +80,7 @@ class GraphView {
       .attr("aria-label", (node) => nodeLabel(node.item));
     items.select("title").text((node) => nodeLabel(node.item));
     items.select("text").text((node) => (node.item.found ? "" : "✕ ")
-      + fitText(objectName(node.item), width - (node.item.found ? 16 : 32), NODE_FONT));
+      + isolate(fitText(objectName(node.item), width - (node.item.found ? 16 : 32), NODE_FONT)));
   }
 
   drawPlates(plates, width) {
@@ -111,10 +109,10 @@ class GraphView {
   }
 
   listen(items) {
-    const target = (node) => (node.column === 1 ? { relation: node.item.id, track: null } : { object: node.item.id });
+    const target = (node) => (node.column === 1 ? { relation: node.item.id } : { object: node.item.key });
     const pin = (node) => {
       d3.event.stopPropagation();
-      this.store.pin(target(node));
+      this.store.pin(node.column === 1 ? { track: node.item.track } : { object: node.item.key });
     };
     items
       .on("mouseenter", (node) => this.store.point(target(node)))
@@ -155,10 +153,10 @@ function plateText(item, width) {
   const marks = [VERDICT_MARKS[item.verdict], GROUP_MARKS[item.group]].filter(Boolean).join(" ") + " ";
   const score = item.annotated ? "" : ` ${item.score.toFixed(2)}`;
   const room = width - textWidth(marks + score, PLATE_FONT);
-  const words = textWidth(item.predicate.slice(0, LONGEST), PLATE_FONT) > room && room < 90
-    ? fitText(item.predicate, width - textWidth(marks, PLATE_FONT), PLATE_FONT)
-    : fitText(item.predicate, room, PLATE_FONT) + score;
-  return marks + words;
+  // Where there is little room the score gives way.
+  return textWidth(item.predicate.slice(0, LONGEST), PLATE_FONT) > room && room < 90
+    ? marks + isolate(fitText(item.predicate, width - textWidth(marks, PLATE_FONT), PLATE_FONT))
+    : marks + isolate(fitText(item.predicate, room, PLATE_FONT)) + score;
 }
 
 function plateLabel(item) {

@@ -6,6 +6,14 @@ const GROUPS = ["attention", "spatial", "contacting"];
 // truth all are "predicted".
 const VERDICTS = ["missed", "false alarm", "hit", "predicted"];
 
+// The parts of a triplet in the order in which it reads. Spatial predicates are annotated from the object's side: of
+// subject person, in_front_of, object table it is the table that is in front of the person.
+const READING = {
+  attention: ["subject", "predicate", "object"],
+  spatial: ["object", "predicate", "subject"],
+  contacting: ["subject", "predicate", "object"],
+};
+
 class Model {
   constructor(payload) {
     this.title = payload.title;
@@ -71,7 +79,7 @@ function nameObjects() {
   return (item) => {
     const ordinal = (seen.get(item.class) || 0) + 1;
     seen.set(item.class, ordinal);
-    return { ordinal };
+    return { ordinal, key: JSON.stringify([item.class, ordinal]) };
   };
 }
 
@@ -88,13 +96,13 @@ function collectTracks(frames) {
   const tracks = new Map();
   frames.forEach((frame, position) => {
     for (const relation of frame.relations) {
-      const subject = frame.objects.get(relation.subject).class;
-      const object = frame.objects.get(relation.object).class;
-      const key = JSON.stringify([subject, relation.predicate, object, relation.group]);
+      const { predicate, group } = relation;
+      const [subject, object] = [relation.subject, relation.object].map((id) => frame.objects.get(id).class);
+      const key = JSON.stringify([subject, predicate, object, group]);
       if (!tracks.has(key)) {
-        const words = `${subject} ${relation.predicate} ${object}`;
-        const names = { subject, predicate: relation.predicate, object, group: relation.group };
-        tracks.set(key, { key, ...names, words, text: words.toLowerCase(), first: tracks.size, seen: [] });
+        const names = { subject, predicate, object };
+        const words = READING[group].map((part) => names[part]).join(" ");
+        tracks.set(key, { key, group, ...names, words, text: words.toLowerCase(), first: tracks.size, seen: [] });
       }
       relation.track = tracks.get(key);
       relation.track.seen.push({ position, relation });

@@ -12,6 +12,7 @@ class Rows {
     this.scroller.addEventListener("scroll", () => this.redraw());
     store.on("point.rows", () => this.light());
     store.on("frame.rows", () => this.light());
+    store.on("pin.rows", () => this.reveal());
   }
 
   show(tracks) {
@@ -50,14 +51,17 @@ class Rows {
     const name = added.append("div").attr("class", "name").attr("role", "rowheader");
     name.attr("title", (item) => `${item.track.words.slice(0, 5 * LONGEST)} (${item.track.group})`);
     name.append("span").attr("class", "mark").attr("aria-hidden", "true").text((item) => GROUP_MARKS[item.track.group]);
-    for (const part of ["subject", "predicate", "object"]) {
-      name.append("bdi").attr("class", part).text((item) => item.track[part]);
-    }
+    name.selectAll("bdi").data((item) => READING[item.track.group].map((part) => [part, item.track[part]]))
+      .enter().append("bdi").attr("class", ([part]) => part).text(([, text]) => text);
     added.append("div").attr("class", "lane").attr("role", "gridcell").append("svg").attr("height", ROW_HEIGHT);
     added
       .on("mouseenter", (item) => this.store.point({ track: item.track }))
       .on("mouseleave", () => this.store.point(null))
-      .on("focus", (item) => this.focusOn(item.row, false))
+      .on("focus", (item) => {
+        this.focusOn(item.row, false);
+        this.store.point({ track: item.track });
+      })
+      .on("blur", () => this.store.point(null))
       .on("keydown", (item) => this.press(d3.event, item));
     name.on("click", (item) => {
       this.focusOn(item.row);
@@ -81,12 +85,22 @@ class Rows {
     const rows = d3.select(this.space).selectAll("div.row");
     rows.attr("tabindex", (item) => (item.row === this.focused ? 0 : -1));
     if (!move || !this.tracks.length) return;
-    const top = this.focused * ROW_HEIGHT;
+    this.scrollTo(this.focused);
+    d3.select(this.space).selectAll("div.row").filter((item) => item.row === this.focused).node().focus();
+  }
+
+  /** Brings the pinned track into sight. */
+  reveal() {
+    const row = this.store.pinned ? this.tracks.indexOf(this.store.pinned.track) : -1;
+    if (row >= 0) this.scrollTo(row);
+  }
+
+  scrollTo(row) {
+    const top = row * ROW_HEIGHT;
     const height = this.scroller.clientHeight;
     if (top < this.scroller.scrollTop) this.scroller.scrollTop = top;
     if (top + ROW_HEIGHT > this.scroller.scrollTop + height) this.scroller.scrollTop = top + ROW_HEIGHT - height;
     this.redraw();
-    d3.select(this.space).selectAll("div.row").filter((item) => item.row === this.focused).node().focus();
   }
 
   /** The keys of a row: Enter goes to its next bar. The other rows are reached by up and down, wherever the focus is. */

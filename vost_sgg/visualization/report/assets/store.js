@@ -3,7 +3,7 @@
 class Store {
   constructor(model) {
     this.model = model;
-    this.events = d3.dispatch("time", "frame", "filter", "point");
+    this.events = d3.dispatch("time", "frame", "filter", "point", "pin");
     this.position = 0;
     this.time = model.times[0];
     this.pinned = null;
@@ -35,6 +35,8 @@ class Store {
     const position = this.model.positionAt(time);
     if (position !== this.position) {
       this.position = position;
+      // A relation is one of its frame.
+      if (this.hovered && this.hovered.relation) this.hovered = null;
       this.events.call("frame");
     }
   }
@@ -64,38 +66,34 @@ class Store {
       .filter((shown) => shown.verdict);
   }
 
-  /** What is pointed at: {object: id}, {relation: id} or {track}; a pinned one stands while nothing is hovered. */
+  /** What is pointed at: {object: key}, {relation: id} or {track}. */
   point(target) {
     this.hovered = target;
     this.events.call("point");
   }
 
+  /** What stays pointed at while nothing else is: {object: key} or {track}; the same one again lets go of it. */
   pin(target) {
-    this.pinned = JSON.stringify(aim(target)) === JSON.stringify(aim(this.pinned)) ? null : target;
+    const same = target && this.pinned && target.object === this.pinned.object && target.track === this.pinned.track;
+    this.pinned = same ? null : target;
     this.events.call("point");
+    this.events.call("pin");
   }
 
   /** The lit objects, relations and tracks of the present frame; null if nothing is pointed at. */
   lit() {
     const target = this.hovered || this.pinned;
     if (!target) return null;
-    const relations = this.visible().map((shown) => shown.relation).filter((relation) => meets(relation, target));
+    const object = [...this.frame.objects.values()].find((item) => item.key === target.object);
+    const relations = this.visible().map((shown) => shown.relation).filter(
+      (relation) => relation.track === target.track || relation.id === target.relation
+        || (object && (relation.subject === object.id || relation.object === object.id)),
+    );
     const ends = relations.flatMap((relation) => [relation.subject, relation.object]);
     return {
       relations: new Set(relations.map((relation) => relation.id)),
-      objects: new Set(target.object ? [target.object, ...ends] : ends),
+      objects: new Set(object ? [object.id, ...ends] : ends),
       tracks: new Set(target.track ? [target.track] : relations.map((relation) => relation.track)),
     };
   }
-}
-
-function meets(relation, target) {
-  if (target.track) return relation.track === target.track;
-  if (target.relation) return relation.id === target.relation;
-  return relation.subject === target.object || relation.object === target.object;
-}
-
-/** A target without its references to other things, for comparing. */
-function aim(target) {
-  return target && [target.object, target.relation, target.track && target.track.key];
 }

@@ -21,10 +21,17 @@ function fitText(text, width, font) {
   return letters.join("") + "…";
 }
 
-function clockTime(seconds) {
-  const tenths = Math.floor(seconds * 10 + 1e-6);
-  const rest = ((tenths % 600) / 10).toFixed(1).padStart(4, "0");
-  return `${Math.floor(tenths / 600)}:${rest}`;
+/** Minutes and seconds, as in 1:05.3; cut off, not rounded, after some digits. */
+function clockTime(seconds, digits = 1) {
+  const unit = 10 ** digits;
+  const parts = Math.floor(seconds * unit + 1e-6);
+  const rest = ((parts % (60 * unit)) / unit).toFixed(digits).padStart(digits ? 3 + digits : 2, "0");
+  return `${Math.floor(parts / (60 * unit))}:${rest}`;
+}
+
+/** A text among others, so that its direction of writing does not turn theirs round. */
+function isolate(text) {
+  return `\u2068${text}\u2069`;
 }
 
 /** The name of an object: its class, with a number from the second of its class on. */

@@ -85,9 +85,9 @@ class Timeline {
   resize() {
     const width = this.axis.node().clientWidth;
     this.scale.range([0, Math.max(1, width)]);
-    const ticks = d3.axisTop(this.scale).ticks(Math.max(2, width / 90)).tickSizeOuter(0);
-    const tenths = this.scale.ticks(Math.max(2, width / 90)).some((tick) => tick % 1);
-    ticks.tickFormat((seconds) => (tenths ? clockTime(seconds) : clockTime(seconds).slice(0, -2)));
+    const count = Math.max(2, width / 90);
+    const digits = d3.precisionFixed(d3.tickStep(...this.scale.domain(), count));
+    const ticks = d3.axisTop(this.scale).ticks(count).tickSizeOuter(0).tickFormat((time) => clockTime(time, digits));
     this.axis.selectAll("g").data([0]).enter().append("g").attr("transform", "translate(0,22)");
     this.axis.select("g").call(ticks);
     this.rows.redraw();
