@@ -96,7 +96,7 @@ def test_a_folder_gives_its_images_in_the_order_of_their_numbers(tmp_path):
         (2, 1, 0.5),
     ]
     every = open_source(str(tmp_path), every=2)
-    assert [f.name for f in every] == ["frame_1.png", "frame_10.png"]
+    assert [read_index(f.image) for f in every] == [1, 10]
     assert every.total == 2
 
 

@@ -1,6 +1,8 @@
 """The demo as a user types it, on a model that was never trained."""
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import av
@@ -11,6 +13,7 @@ from PIL import Image
 
 from tests.numbered_videos import blank_frames, picture, write_video
 from tests.untrained import untrained_cfg
+from vost_sgg.data import frame_sources
 
 ROOT = Path(__file__).parents[2]
 CONFIG = str(ROOT / "configs/sample/oed_sgdet.yaml")
@@ -98,6 +101,24 @@ def test_images_of_several_sizes_become_one_video(demo, tmp_path):
     assert demo("--input", tmp_path / "*.jpg", "--output", tmp_path / "out") == 0
     sizes, times, duration = shown(tmp_path / "out" / "annotated.mp4")
     assert (sizes, times, duration) == ({(64, 48)}, [0, 1, 2], 3)
+
+
+def test_ctrl_c_ends_a_recording_and_keeps_it(demo, tmp_path, monkeypatch):
+    write_video(tmp_path / "camera.mp4", [i / 10 for i in range(20)])
+
+    class Camera(frame_sources.VideoFrames):
+        def __iter__(self):
+            for frame in super().__iter__():
+                yield frame
+                if frame.index == 6:
+                    os.kill(os.getpid(), signal.SIGINT)
+
+    camera = Camera(str(tmp_path / "camera.mp4"), every=2)
+    monkeypatch.setattr(frame_sources, "open_camera", lambda every: camera)
+    before = signal.getsignal(signal.SIGINT)
+    assert demo("--webcam", "--every", 2, "--output", tmp_path / "out") == 0
+    assert [frame["index"] for frame in read(tmp_path / "out")["frames"]] == [0, 2, 4, 6, 8]
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_an_output_folder_with_other_results_is_refused(demo, tmp_path, capsys):

@@ -32,14 +32,12 @@ class TimedFrame:
         index: number of the frame in its source, from 0.
         time: seconds from the start at which it is shown.
         duration: seconds until the next frame that was asked for, or the source's end.
-        name: file name of an image, else "".
     """
 
     image: np.ndarray
     index: int
     time: float
     duration: float
-    name: str = ""
 
 
 class VideoFrames:
@@ -129,10 +127,8 @@ class ImageFrames:
     def __iter__(self) -> Iterator[TimedFrame]:
         for index in range(0, len(self.files), self.every):
             shown = min(self.every, len(self.files) - index)
-            file = self.files[index]
-            yield TimedFrame(
-                _read(file), index, index / self.fps, shown / self.fps, os.path.basename(file)
-            )
+            image = _read(self.files[index])
+            yield TimedFrame(image, index, index / self.fps, shown / self.fps)
 
 
 class ArrayFrames:
