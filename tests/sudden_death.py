@@ -44,9 +44,10 @@ def then_full(function: Callable, size: int = 1000) -> Callable:
 
 
 def start_process(target: Callable, *args) -> BaseProcess:
-    """A process that calls ``target``, a function of a module, which the first such process of all imports."""
+    """A process that calls ``target``, a function of a module, which the first such process of all imports; what takes
+    seconds to import is imported once for the processes of all modules."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([target.__module__])
+    context.set_forkserver_preload(["vost_sgg.engine", target.__module__])
     process = context.Process(target=target, args=args)
     process.start()
     return process

@@ -7,8 +7,7 @@ _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def disk_error(error: BaseException | None) -> OSError | None:
-    """The error about a full disk which ``error`` is or comes from, one that names the file if there is one; None if there
-    is none."""
+    """The error about a full disk which ``error`` is or comes from, rather one with the file's name, or None."""
     found = None
     while error is not None:
         if isinstance(error, OSError) and error.errno in _DISK and not (found and found.filename):
