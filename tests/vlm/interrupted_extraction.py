@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from tests.sudden_death import die, on_call, replace_and_die
+from tests.sudden_death import die, on_call, replace_and_die, then_full
 from tests.tiny import register, tiny_records
 from tests.vlm.echo_backend import CONFIG, EchoVLM, options
 from tools import extract_vlm
@@ -28,6 +28,8 @@ def patch(point: str) -> None:
         EchoVLM.respond = on_call(3, die, EchoVLM.respond)
     elif point == "before answers are stored":
         AnswerFile.append = on_call(2, die, AnswerFile.append)
+    elif point == "full while answers are stored":
+        AnswerFile.append = on_call(2, then_full(AnswerFile.append, 100), AnswerFile.append)
     elif point == "in the middle of a line":
         AnswerFile.append = on_call(3, half_stored, AnswerFile.append)
     elif point == "before a finished video is renamed":

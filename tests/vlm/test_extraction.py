@@ -81,6 +81,17 @@ def test_killed_anywhere_it_goes_on(data, undisturbed, tmp_path, point):
     assert not list((tmp_path / "cache").rglob("*.part"))
 
 
+def test_a_full_disk_loses_no_answer(data, undisturbed, tmp_path):
+    assert run(data, tmp_path, "full while answers are stored") == 2
+    assert "A.mp4.jsonl.part" in (tmp_path / "output/traceback.txt").read_text()
+    before = stored(tmp_path)
+    (tmp_path / "asked").write_text("")
+    assert before and run(data, tmp_path, "nowhere") == 0
+    again = asked(tmp_path)
+    assert before.isdisjoint(again) and len(before) + len(again) == 20
+    assert answers(tmp_path) == undisturbed
+
+
 def test_two_processes_equal_one(data, undisturbed, tmp_path):
     launch(distributed_extraction.extract, 2, dist_url="auto", args=(data, tmp_path))
     assert answers(tmp_path) == undisturbed
