@@ -16,7 +16,7 @@ _NEARLY_ZERO = 1e-9
 def recall_ceiling(
     frames: Sequence[FrameGroundTruth], protocol: Protocol
 ) -> dict[str, dict[str, float]]:
-    """The highest ``R@K``, ``mR@K`` and ``mR_frame@K`` that ``frames`` allow: what ``SceneGraphRecall.compute`` returns.
+    """The highest ``R@K``, ``mR@K``, ``mR_frame@K`` that ``frames`` allow, as ``SceneGraphRecall.compute`` has them.
 
     The oracle's boxes and classes are the annotated ones. Where a constraint leaves it one predicate of several, it
     takes the one that adds most to the mean: for mR the rarest of the data set, for mR_frame the one of fewest
