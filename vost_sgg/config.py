@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import yaml
@@ -357,6 +357,15 @@ def _nearest_key(cfg: CfgNode, prefix: str = "") -> Iterator[None]:
         raise KeyError(
             f"config key {prefix}{key} does not exist; {nearest(key, _keys(cfg))}"
         ) from None
+
+
+def flat_keys(node: Mapping, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Each key of a config, or of its dump, with its value: ("SOLVER.BASE_LR", 0.0001). An empty node has none."""
+    for name, value in node.items():
+        if isinstance(value, Mapping):
+            yield from flat_keys(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def _keys(node: CfgNode, prefix: str = ""):

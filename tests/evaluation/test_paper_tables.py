@@ -95,7 +95,8 @@ def test_an_ablation_gives_the_cells_of_its_runs(table, tmp_path):
 
     def row(model, method, numbers):
         recalls = [results(value=v)["methods"]["OED"]["recall"] for v in numbers]
-        return {"model": model, "method": method, "config": "c", "nms": None, **summarised(recalls)}
+        kept = {"method": method, "seeds": [0, 1], "config": "c", "nms": None}
+        return {"model": model, **kept, **summarised(recalls)}
 
     stages = {"spatial": row("oed", "OED", spatial), "temporal": row("oed", "OED", values)}
     rows = [
@@ -112,8 +113,17 @@ def test_an_ablation_gives_the_cells_of_its_runs(table, tmp_path):
         ablation = recall_table_like("table2", read_runs([str(place)]))
         runs = table("table2", *(results(value=v, baseline=0.3) for v in values))
         assert ablation.rows == runs.rows
+        assert "OED, PredCLS: mean ± sample standard deviation of 2 runs of seeds 0, 1." in rules(
+            ablation
+        )
     (first_stage,) = read_runs([str(file)], stage="spatial")
     assert cells(recall_table_like("table3", [first_stage]), "OED")[0].startswith("50.0 ± 14.1")
+    del stages["spatial"]
+    file.write_text(json.dumps({**kept, "protocol": protocol, "rows": rows}))
+    with pytest.raises(
+        FileNotFoundError, match="no results of stage 'spatial' of OED, only of tem"
+    ):
+        read_runs([str(file)], stage="spatial")
 
 
 def test_a_baseline_that_no_model_changes_is_one_row(table):

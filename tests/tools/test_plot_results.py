@@ -57,7 +57,14 @@ def test_constraint_and_rank_are_chosen(runs, capsys):
 )
 def test_bad_input_is_one_line_and_nothing_is_written(runs, capsys, argv, said):
     recall = {"R@10": {"mean": 0.5, "std": None, "seeds": [0.5]}}
-    row = {"model": "oed", "method": "OED", "config": "c", "nms": None, "with": recall}
+    row = {
+        "model": "oed",
+        "method": "OED",
+        "seeds": [0],
+        "config": "c",
+        "nms": None,
+        "with": recall,
+    }
     kept = {"format_version": 1, "dataset": "tiny_test", "frame_rule": "oed", "frames": 3}
     protocol = {"task": "predcls", "name": "oed"}
     (runs / "ablation.json").write_text(json.dumps({**kept, "protocol": protocol, "rows": [row]}))

@@ -1,110 +1,31 @@
-"""The runs of an ablation: which commands make them, which of them are finished, and the document of their results."""
+"""An ablation: its runs, the extractions that they need, and the document of their results."""
 
-import json
 import os
 import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from importlib.metadata import version
 
 import torch
-import yaml
-from detectron2.config import CfgNode
 from detectron2.utils.file_io import PathManager
 
 import vost_sgg
-from vost_sgg.config import get_vost_cfg, stage_configs
-from vost_sgg.engine.launching import import_parts
-from vost_sgg.evaluation.ablation import check_comparable, summarised
-from vost_sgg.evaluation.evaluator import BASELINE_NAME
-from vost_sgg.evaluation.results import write_results
+from vost_sgg.engine.ablation_run import Run
+from vost_sgg.evaluation.ablation import (
+    ABLATION_FILE,
+    ABLATION_VERSION,
+    FREQUENCY,
+    check_comparable,
+    summarised,
+)
+from vost_sgg.evaluation.result_files import read_json
+from vost_sgg.evaluation.scene_graph_scores import BASELINE_NAME
 from vost_sgg.modeling import reads_priors
 from vost_sgg.priors import priors_folder
 from vost_sgg.registry import nearest
 from vost_sgg.vlm import cache_folder
 
-FORMAT_VERSION = 1
 VLM = "vlm"
-# In a run's folder: what it was begun with, and whether it is finished.
-_STATE = "ablation_run.json"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """One training of a model, or the evaluation of a VLM alone.
-
-    Args:
-        model: name of its config, without the task.
-        seed: None of a VLM's answers, which no seed changes.
-        config_file: of the model and task.
-        folder: OUTPUT_DIR.
-        opts: config keys and values, without SEED and OUTPUT_DIR.
-    """
-
-    model: str
-    seed: int | None
-    config_file: str
-    folder: str
-    opts: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        return self.model if self.seed is None else f"{self.model}, seed {self.seed}"
-
-    @property
-    def keys(self) -> list[str]:
-        """The config keys of its command."""
-        seed = [] if self.seed is None else ["SEED", str(self.seed)]
-        return [*self.opts, *seed, "OUTPUT_DIR", self.folder]
-
-    @cached_property
-    def cfg(self) -> CfgNode:
-        """Raises KeyError or ValueError as ``get_vost_cfg``, and ImportError as ``import_parts``."""
-        cfg = get_vost_cfg(self.config_file, self.keys)
-        import_parts(cfg)
-        return cfg
-
-    @property
-    def arguments(self) -> list[str]:
-        """Of tools/train_net.py. A training that has begun goes on; one that has not begins."""
-        mode = "--eval-only" if self.seed is None else "--resume"
-        return ["--config-file", self.config_file, mode, *self.keys]
-
-    def result_files(self) -> dict[str, str]:
-        """The file of results of each stage that leaves one, the last stage's last."""
-        (dataset,) = self.cfg.DATASETS.TEST
-        stages = {"": self.cfg} if self.seed is None else stage_configs(self.cfg)
-        name = f"scene_graph_recall_{dataset}.json"
-        return {
-            stage.lower(): os.path.join(cfg.OUTPUT_DIR, name)
-            for stage, cfg in stages.items()
-            if cfg.MODEL.EVALUATOR.NAME == "SceneGraphEvaluator"
-        }
-
-    def is_finished(self) -> bool:
-        """Raises ValueError if the folder holds a run of another config."""
-        state = _read(os.path.join(self.folder, _STATE), missing={})
-        self._check_same(state.get("config", {}))
-        return state.get("finished", False) and PathManager.isfile(_last(self.result_files()))
-
-    def note(self, *, finished: bool) -> None:
-        """Writes down in its folder with what it is run, and whether it is finished."""
-        state = {"config_file": self.config_file, "config": self._plain(), "finished": finished}
-        write_results(state, os.path.join(self.folder, _STATE))
-
-    def _plain(self) -> dict:
-        return yaml.safe_load(self.cfg.dump())
-
-    def _check_same(self, before: dict) -> None:
-        then, now = dict(_flat(before)), dict(_flat(self._plain()))
-        # A key that only one of them has is one that the library got or lost since.
-        for key in then.keys() & now.keys() - {"OUTPUT_DIR"}:
-            if then[key] != now[key]:
-                raise ValueError(
-                    f"{self.folder} holds a run with {key} {then[key]}, now it is {now[key]}: name another "
-                    "--output-dir, or delete that folder"
-                )
 
 
 @dataclass(kw_only=True)
@@ -136,14 +57,17 @@ class Ablation:
         if self.seeds < 1:
             raise ValueError(f"--seeds {self.seeds}: at least 1")
         _check_models(self.config_dir, self.task, self.models)
-        trainings = [self._run(m, seed) for seed in range(self.seeds) for m in self.models]
+        trainings = [
+            self._run(m, seed, os.path.join(m, f"seed{seed}"), self.opts)
+            for seed in range(self.seeds)
+            for m in self.models
+        ]
         answers = []
         if PathManager.isfile(self._config_file(VLM)):
             # Its config has no stages.
             pairs = zip(self.opts[::2], self.opts[1::2], strict=False)
             opts = [word for pair in pairs if not pair[0].startswith("STAGES.") for word in pair]
-            folder = os.path.join(self.output_dir, VLM)
-            answers = [_made(VLM, None, self._config_file(VLM), folder, opts)]
+            answers = [self._run(VLM, None, VLM, opts)]
         self.runs = answers + trainings
         for run in self.runs:
             if len(run.cfg.DATASETS.TEST) != 1:
@@ -153,7 +77,7 @@ class Ablation:
 
     @property
     def path(self) -> str:
-        return os.path.join(self.output_dir, "ablation.json")
+        return os.path.join(self.output_dir, ABLATION_FILE)
 
     def unfinished(self) -> list[Run]:
         """The runs that are still to be made: all models with one seed before the next seed. Raises ValueError as
@@ -186,15 +110,15 @@ class Ablation:
         Raises:
             ValueError: their results are not of the same frames and protocol.
         """
-        finished = {run: _read(_last(run.result_files())) for run in self.runs if run.is_finished()}
+        finished = {run: read_json(run.result_file()) for run in self.runs if run.is_finished()}
         trained = [run for run in finished if run.seed is not None]
         if not trained:
             return None
-        check_comparable({_last(run.result_files()): r for run, r in finished.items()})
+        check_comparable({run.result_file(): r for run, r in finished.items()})
         first = finished[trained[0]]
         protocol = {key: value for key, value in first["protocol"].items() if key != "nms"}
         return {
-            "format_version": FORMAT_VERSION,
+            "format_version": ABLATION_VERSION,
             "task": self.task,
             "dataset": first["dataset"],
             "frame_rule": first["frame_rule"],
@@ -214,7 +138,7 @@ class Ablation:
         source = source[:1] if self.task == "predcls" else source
         recalls = [finished[run]["methods"][BASELINE_NAME]["recall"] for run in source]
         yield {
-            "model": "frequency",
+            "model": FREQUENCY,
             "method": BASELINE_NAME,
             "seeds": [] if self.task == "predcls" else [run.seed for run in source],
             "config": source[0].config_file,
@@ -229,15 +153,14 @@ class Ablation:
     def _config_file(self, model: str) -> str:
         return os.path.join(self.config_dir, f"{model}_{self.task}.yaml")
 
-    def _run(self, model: str, seed: int) -> Run:
-        folder = os.path.join(self.output_dir, model, f"seed{seed}")
-        return _made(model, seed, self._config_file(model), folder, self.opts)
-
-
-def _made(model, seed, config_file, folder, opts) -> Run:
-    return Run(
-        model=model, seed=seed, config_file=config_file, folder=folder, opts=tuple(map(str, opts))
-    )
+    def _run(self, model: str, seed: int | None, folder: str, opts: Sequence) -> Run:
+        return Run(
+            model=model,
+            seed=seed,
+            config_file=self._config_file(model),
+            folder=os.path.join(self.output_dir, folder),
+            opts=tuple(map(str, opts)),
+        )
 
 
 def _row(runs: list[Run], results: list[dict]) -> dict:
@@ -253,7 +176,7 @@ def _row(runs: list[Run], results: list[dict]) -> dict:
         return row
     files = {stage: [run.result_files()[stage] for run in runs] for stage in runs[0].result_files()}
     stages = {
-        stage: summarised([_own(_read(path))[1] for path in paths])
+        stage: summarised([_own(read_json(path))[1] for path in paths])
         for stage, paths in files.items()
         # A stage before the one whose weights the runs started from is left out.
         if all(map(PathManager.isfile, paths))
@@ -281,25 +204,6 @@ def _check_models(config_dir: str, task: str, models: Sequence[str]) -> None:
             )
     if len(set(models)) < len(models):
         raise ValueError(f"--models {' '.join(models)}: a model is named twice")
-
-
-def _read(path: str, missing: dict | None = None) -> dict:
-    if missing is not None and not PathManager.isfile(path):
-        return missing
-    with PathManager.open(path, "r", encoding="utf-8") as file:
-        return json.load(file)
-
-
-def _last(files: dict[str, str]) -> str:
-    return list(files.values())[-1]
-
-
-def _flat(node: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
-    for key, value in node.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _versions() -> dict[str, str]:

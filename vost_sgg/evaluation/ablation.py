@@ -6,8 +6,12 @@ from statistics import fmean, stdev
 from tabulate import tabulate
 
 from vost_sgg.evaluation.protocols import CONSTRAINTS
-from vost_sgg.evaluation.tables import TABLE_RANKS
+from vost_sgg.evaluation.tables import TABLE_RANKS, recall_headings
 
+ABLATION_FILE = "ablation.json"
+ABLATION_VERSION = 1
+# ``model`` of the frequency baseline's row.
+FREQUENCY = "frequency"
 # What the results of two evaluations share that may stand in one table.
 _SAME = ("dataset", "frame_rule", "frames", "predicate_counts")
 
@@ -56,10 +60,7 @@ def ablation_table(document: Mapping) -> str:
     """The text table of an ``ablation.json``: a row a method, in percent; below the means, the spreads."""
     rows = document["rows"]
     constraints = [name for name in CONSTRAINTS if name in rows[0]]
-    ranks = " / ".join(map(str, TABLE_RANKS))
-    headers = ["Method", "\nSeeds"]
-    for constraint in constraints:
-        headers += [f"{CONSTRAINTS[constraint]}\nR@{ranks}", f"\nmR@{ranks}"]
+    headers = ["Method", "\nSeeds", *recall_headings(constraints)]
     body = [
         [
             row["method"],

@@ -127,7 +127,7 @@ def _remarks(row: str, runs: Sequence[Run]) -> Iterator[str]:
     recalls = joined([run.recalls for run in runs])
     count = max((len(v) for metrics in recalls.values() for v in metrics.values()), default=0)
     if count > 1:
-        seeds = [str(run.config["SEED"]) for run in runs if "SEED" in run.config]
+        seeds = [str(seed) for run in runs for seed in run.seeds]
         of = f" of seeds {', '.join(seeds)}" if len(seeds) == count else ""
         yield f"{row}: mean ± sample standard deviation of {count} runs{of}."
     for run in runs:

@@ -1,21 +1,18 @@
 """What evaluations left on disk, read back: a folder of a training, one of its stages, a file, an ablation."""
 
-import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatch
 
 import yaml
 from detectron2.utils.file_io import PathManager
 
+from vost_sgg.config import flat_keys
+from vost_sgg.evaluation.ablation import ABLATION_VERSION, FREQUENCY
 from vost_sgg.evaluation.protocols import CONSTRAINTS, Protocol
+from vost_sgg.evaluation.result_files import find_results, read_json
 from vost_sgg.evaluation.results import FORMAT_VERSION
 
-RESULTS_PATTERN = "scene_graph_recall_*.json"
-ABLATION_FILE = "ablation.json"
-_ABLATION_VERSION = 1
-_LAST_STAGE = "temporal"
 # Two runs of one model may differ in these keys, and in keys under them.
 _MAY_DIFFER = (
     *("SEED", "OUTPUT_DIR", "MODEL.WEIGHTS", "MODEL.DEVICE", "MODEL.EVALUATOR.METHOD"),
@@ -40,6 +37,7 @@ class Run:
         companions: what else was scored on the same frames, such as the frequency baseline: name -> its recalls.
         document: the whole file.
         config: the config it was made with, flat ("SOLVER.BASE_LR"); empty if none lies beside the file.
+        seeds: of its values, as far as they are known.
     """
 
     method: str
@@ -51,6 +49,7 @@ class Run:
     companions: Mapping[str, Recalls] = field(default_factory=dict)
     document: Mapping = field(default_factory=dict)
     config: Mapping = field(default_factory=dict)
+    seeds: tuple[int, ...] = ()
 
     @property
     def task(self) -> str:
@@ -77,7 +76,7 @@ def read_runs(arguments: Sequence[str], *, stage: str | None = None) -> list[Run
     runs, seen = [], {}
     for argument in arguments:
         name, place = _split_name(argument)
-        path = _find_results(place, stage)
+        path = find_results(place, stage)
         if path in seen:
             raise ValueError(f"{seen[path]} and {argument} are the same results, {path}")
         seen[path] = argument
@@ -124,47 +123,9 @@ def _split_name(argument: str) -> tuple[str | None, str]:
     return name, place
 
 
-def _find_results(place: str, stage: str | None) -> str:
-    if PathManager.isfile(place):
-        return os.path.realpath(PathManager.get_local_path(place))
-    if not PathManager.isdir(place):
-        raise FileNotFoundError(f"no file or folder {place}")
-    files = _results_in(place) or _results_of_stage(place, stage)
-    if len(files) > 1:
-        raise ValueError(f"{place} has several results; name one of them: {', '.join(files)}")
-    return os.path.realpath(PathManager.get_local_path(files[0]))
-
-
-def _results_in(folder: str) -> list[str]:
-    names = PathManager.ls(folder)
-    if ABLATION_FILE in names:
-        return [os.path.join(folder, ABLATION_FILE)]
-    return [os.path.join(folder, name) for name in sorted(names) if fnmatch(name, RESULTS_PATTERN)]
-
-
-def _results_of_stage(folder: str, stage: str | None) -> list[str]:
-    found = {}
-    for name in sorted(PathManager.ls(folder)):
-        path = os.path.join(folder, name)
-        if PathManager.isdir(path) and _results_in(path):
-            found[name] = _results_in(path)
-    if not found:
-        raise FileNotFoundError(
-            f"{folder} has no {RESULTS_PATTERN}, nor has a stage in it: evaluate the model by tools/train_net.py"
-        )
-    if stage is None:
-        stage = _LAST_STAGE if _LAST_STAGE in found or len(found) > 1 else next(iter(found))
-    if stage not in found:
-        folders = ", ".join(os.path.join(folder, name) for name in found)
-        raise ValueError(
-            f"{folder} has no results of stage {stage!r}; name what to take: {folders}"
-        )
-    return found[stage]
-
-
 def _read_file(path: str, name: str | None, stage: str | None) -> list[Run]:
-    document = _read_json(path)
-    kinds = {"methods": FORMAT_VERSION, "rows": _ABLATION_VERSION}
+    document = read_json(path)
+    kinds = {"methods": FORMAT_VERSION, "rows": ABLATION_VERSION}
     kind = next((kind for kind in kinds if kind in document), None)
     if kind is None:
         raise ValueError(
@@ -184,17 +145,6 @@ def _read_file(path: str, name: str | None, stage: str | None) -> list[Run]:
         raise ValueError(f"{path} is damaged: {type(error).__name__}: {error}") from error
 
 
-def _read_json(path: str) -> dict:
-    try:
-        with PathManager.open(path, "r", encoding="utf-8") as file:
-            document = json.load(file)
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is no JSON file: {error}") from error
-    if not isinstance(document, dict):
-        raise ValueError(f"{path} holds a {type(document).__name__}, not the results of a run")
-    return document
-
-
 def _evaluation(document: dict, path: str, name: str | None) -> Run:
     recalls = {
         method: _method_recalls(values, document["predicates"])
@@ -203,6 +153,7 @@ def _evaluation(document: dict, path: str, name: str | None) -> Run:
     if "ceiling" in document:
         recalls["ceiling"] = _checked(_single(document["ceiling"]))
     model, *others = recalls
+    config = _config_beside(path)
     return Run(
         method=name or model,
         path=path,
@@ -212,7 +163,8 @@ def _evaluation(document: dict, path: str, name: str | None) -> Run:
         recalls=recalls[model],
         companions={other: recalls[other] for other in others},
         document=document,
-        config=_config_beside(path),
+        config=config,
+        seeds=(config["SEED"],) if "SEED" in config else (),
     )
 
 
@@ -231,7 +183,7 @@ def _single(recall: dict) -> dict[str, dict[str, tuple[float, ...]]]:
 
 def _ablation(document: dict, path: str, name: str | None, stage: str | None) -> list[Run]:
     """A run a model. ``name`` is put before the names of the models."""
-    baselines = [row for row in document["rows"] if row["model"] == "frequency"]
+    baselines = [row for row in document["rows"] if row["model"] == FREQUENCY]
     runs = []
     for row in document["rows"]:
         if row in baselines:
@@ -243,14 +195,27 @@ def _ablation(document: dict, path: str, name: str | None, stage: str | None) ->
                 protocol=Protocol(**document["protocol"], nms=row["nms"]),
                 scored=_scored(document),
                 dataset=document["dataset"],
-                recalls=_row_recalls(row["stages"][stage] if stage and "stages" in row else row),
+                recalls=_row_recalls(_of_stage(row, stage, path)),
                 companions={
                     b["method"]: _row_recalls(b) for b in baselines if b["config"] == row["config"]
                 },
                 document=document,
+                seeds=tuple(row["seeds"]),
             )
         )
     return runs
+
+
+def _of_stage(row: dict, stage: str | None, path: str) -> dict:
+    """What a row says of a stage; the row itself if no stage is asked for, or its model has none."""
+    stages = row.get("stages", {})
+    if stage is None or set(stages) <= {""}:
+        return row
+    if stage not in stages:
+        raise FileNotFoundError(
+            f"{path} has no results of stage {stage!r} of {row['method']}, only of {', '.join(stages)}"
+        )
+    return stages[stage]
 
 
 def _row_recalls(row: dict) -> Recalls:
@@ -278,13 +243,5 @@ def _config_beside(path: str) -> dict:
     file = os.path.join(os.path.dirname(path), "config.yaml")
     if not PathManager.isfile(file):
         return {}
-    with PathManager.open(file, "r") as stream:
-        return dict(_flat(yaml.safe_load(stream)))
-
-
-def _flat(node: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
-    for key, value in node.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
+    with PathManager.open(file, "r", encoding="utf-8") as stream:
+        return dict(flat_keys(yaml.safe_load(stream)))

@@ -1,6 +1,6 @@
 """Text tables in the layout of the paper's Tab. 1, under a header that names the rules they were made by."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tabulate import tabulate
 
@@ -63,15 +63,20 @@ def recall_table(rows: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
         rows: method -> what ``SceneGraphRecall.compute`` returns. All methods have the same constraints.
     """
     constraints = next(iter(rows.values()))
-    ranks = " / ".join(map(str, TABLE_RANKS))
-    headers = ["Method"]
-    for constraint in constraints:
-        headers += [f"{CONSTRAINTS[constraint]}\nR@{ranks}", f"\nmR@{ranks}"]
     body = [
         [method, *(_cell(values[c], metric) for c in constraints for metric in ("R", "mR"))]
         for method, values in rows.items()
     ]
-    return tabulate(body, headers=headers, disable_numparse=True)
+    return tabulate(body, headers=["Method", *recall_headings(constraints)], disable_numparse=True)
+
+
+def recall_headings(constraints: Iterable[str]) -> list[str]:
+    """The headings of two columns a constraint, R and mR."""
+    ranks = " / ".join(map(str, TABLE_RANKS))
+    headings = []
+    for constraint in constraints:
+        headings += [f"{CONSTRAINTS[constraint]}\nR@{ranks}", f"\nmR@{ranks}"]
+    return headings
 
 
 def analysis_table(rows: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-import matplotlib
 from matplotlib.figure import Figure
+
+from vost_sgg.visualization.plots import save_figure
 
 # Okabe and Ito's; rows are told apart by their place too.
 _COLOUR, _REFERENCE = "#0072B2", "#777777"
@@ -39,12 +40,7 @@ def plot_ablation(document: Mapping, stem: str) -> list[str]:
         ax.spines[["top", "right"]].set_visible(False)
     axes[0].set_yticks(range(len(rows)), [row["method"] for row in rows])
     axes[0].set_ylim(len(rows) - 0.4, -0.6)
-    paths = [f"{stem}.png", f"{stem}.svg"]
-    # Text stays text in the SVG, and the same document gives the same bytes.
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "ablation"}):
-        figure.savefig(paths[0], dpi=150)
-        figure.savefig(paths[1], metadata={"Date": None})
-    return paths
+    return save_figure(figure, stem)
 
 
 def _draw_row(ax, place: int, number: Mapping, *, trained: bool) -> None:
