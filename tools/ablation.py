@@ -27,7 +27,10 @@ _RUNNING: set[subprocess.Popen] = set()
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.jobs < 1:
+        parser.error(f"--jobs {args.jobs}: at least 1")
     # Only now, so that --help needs no seconds.
     import yaml
 
@@ -80,12 +83,13 @@ def run_all(ablation, todo: list, num_gpus: int, jobs: int, lock) -> list[str]:
     with ThreadPoolExecutor(jobs) as pool:
         try:
             statuses = (pool.map if jobs > 1 else map)(make, range(1, len(todo) + 1), todo)
-            for run, following, status in zip(todo, [*todo[1:], None], statuses, strict=True):
+            following = [*todo[1:], None]
+            for run, after, status in zip(todo, following, statuses, strict=False):
                 if status:
                     line = f"{run.name} ended with status {status}; its log: {run.folder}/log.txt"
                     failed.append(line)
                 # All models have this seed: a table of what there is so far. The caller prints the last one.
-                elif following and run.seed is not None and following.seed != run.seed:
+                elif after and run.seed is not None and after.seed != run.seed:
                     report(ablation)
         except BaseException:
             # The runs in flight end with this process, and no other begins.
