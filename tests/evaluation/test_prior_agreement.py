@@ -5,6 +5,7 @@ import pytest
 
 from vost_sgg.data.vocabulary import PREDICATE_CLASSES
 from vost_sgg.evaluation.prior_agreement import RARE_PREDICATES, PriorAgreement, agreement_table
+from vost_sgg.evaluation.published import published_counts
 from vost_sgg.structures import FrameGroundTruth, FramePrediction
 
 GROUPS = {"attention": range(3), "spatial": range(3, 9), "contacting": range(9, 26)}
@@ -58,6 +59,10 @@ def test_counts_are_those_of_a_loop_over_cases():
         assert found[kind]["agreed_share"] == expected["agreed"] / expected["model_correct"]
         assert found[kind]["corrected_share"] == expected["corrected"] / expected["vlm_wrong"]
         assert min(expected.values()) > 0
+
+
+def test_the_rare_predicates_are_the_last_eight_of_the_paper_s_table():
+    assert set(RARE_PREDICATES) == set(list(published_counts().counts)[-8:])
 
 
 def test_no_case_has_no_share():

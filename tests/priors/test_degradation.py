@@ -1,9 +1,13 @@
 """Answers made worse on purpose: how often, by what, and what a model is given then."""
 
+from dataclasses import fields
+
 import numpy as np
 
-from tests.random_priors import random_priors
+from vost_sgg.priors import FramePairs
+from vost_sgg.priors.assembly import frame_priors
 from vost_sgg.priors.degradation import degraded, with_predicates
+from vost_sgg.structures import FramePriors
 
 
 def test_as_many_are_replaced_as_asked_by_others_of_the_group():
@@ -27,14 +31,27 @@ def test_a_replacement_stays_at_every_higher_probability():
     assert not np.array_equal(degraded(named, 0.6, "B.mp4/000001.png"), steps[2])
 
 
-def test_the_text_is_the_mean_of_what_is_named():
+def test_priors_are_those_of_a_vlm_that_named_these_predicates():
     rng = np.random.default_rng(0)
-    priors, texts = random_priors(rng, 2), rng.standard_normal((26, 16)).astype(np.float32)
-    named = np.zeros((2, 26), bool)
-    named[0, [1, 20]] = True
-    found = with_predicates(priors, named, texts)
-    np.testing.assert_allclose(found.text[0, 2], (texts[1] + texts[20]) / 2, atol=1e-3)
-    assert found.text_mask.tolist() == [[True, True, True], [True, True, False]]
-    assert np.array_equal(found.text[:, :2], priors.text[:, :2])
-    assert found.regions is priors.regions and found.boxes is priors.boxes
-    assert priors.text_mask.all()
+    texts = rng.standard_normal((36, 16)), rng.standard_normal((26, 16))
+    texts = tuple(t.astype(np.float32) for t in texts)
+    regions = rng.standard_normal((5, 16)).astype(np.float32)
+    said, other = rng.random((2, 4, 26)) < 0.1
+    other[3] = False
+
+    def assembled(named):
+        pairs = FramePairs(
+            classes=np.array([[0, k + 1] for k in range(4)]),
+            predicates=named,
+            boxes=np.full((4, 2, 4), 0.5, np.float32),
+            pairs=np.array([[0, k + 1] for k in range(4)]),
+        )
+        return frame_priors(pairs, np.arange(12).reshape(4, 3) % 5, regions, texts)
+
+    priors, wanted = assembled(said), assembled(other)
+    found = with_predicates(priors, other, texts[1])
+    for field in fields(FramePriors):
+        np.testing.assert_array_equal(getattr(found, field.name), getattr(wanted, field.name))
+    # What was read stays as it was.
+    np.testing.assert_array_equal(priors.text, assembled(said).text)
+    assert not np.array_equal(priors.text, found.text)

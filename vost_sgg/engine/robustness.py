@@ -1,7 +1,7 @@
 """How a trained model fares where the VLM errs: on its answers as they are, made worse in steps, and without any."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from vost_sgg.modeling import reads_priors
 from vost_sgg.priors import priors_folder
 from vost_sgg.priors.degradation import degraded, with_predicates
 from vost_sgg.priors.files import read_texts
-from vost_sgg.structures import PREDICATE_GROUPS, FramePrediction
+from vost_sgg.structures import PREDICATE_GROUPS, FrameGroundTruth, FramePrediction
 from vost_sgg.vlm import AnswerCache, FrameAnswers, cache_folder
 from vost_sgg.vlm.cached_model import answered_graph
 from vost_sgg.vlm.words import Vocabulary
@@ -58,25 +58,21 @@ def measure_robustness(cfg: CfgNode) -> dict:
     recalls = {step: {"model": _recall(cfg), "vlm": _recall(cfg)} for step in steps}
     with inference_context(model), torch.no_grad():
         for (clip,) in tqdm(SGGTrainer.build_test_loader(cfg, name), unit="video"):
-            frames = clip["frames"]
-            graphs = _answered(frames, cache, vocabulary)
+            graphs = _answered(clip["frames"], cache, vocabulary)
             for step in steps:
-                named = [_at(step, g, f["image_id"]) for f, g in zip(frames, graphs, strict=True)]
-                shown = [_with(f, step, n, texts) for f, n in zip(frames, named, strict=True)]
-                (predictions,) = model([{**clip, "frames": shown}])
-                for frame, graph, said, prediction in zip(
-                    frames, graphs, named, predictions, strict=True
-                ):
-                    truth = frame["ground_truth"]
+                for truth, graph, named, prediction in _predicted(model, clip, graphs, step, texts):
                     recalls[step]["model"].update(truth, prediction)
-                    recalls[step]["vlm"].update(truth, _naming(graph, said))
+                    recalls[step]["vlm"].update(truth, _naming(graph, named))
                     if step == AS_STORED:
-                        agreement.add(truth, prediction, said)
+                        agreement.add(truth, prediction, named)
+    recall = recalls[AS_STORED]["model"]
     return {
         "format_version": FORMAT_VERSION,
         "method": cfg.MODEL.EVALUATOR.METHOD,
         "weights": cfg.MODEL.WEIGHTS,
         "dataset": name,
+        "protocol": asdict(recall.protocol),
+        "frames": recall.frames,
         "answers": cache.folder,
         "rare": RARE_PREDICATES,
         "agreement": agreement.compute(),
@@ -102,7 +98,8 @@ def steps_table(document: Mapping) -> str:
         ]
         for step, both in document["steps"].items()
     ]
-    return tabulate(body, headers=headers, disable_numparse=True, colalign=("left", *["right"] * 4))
+    grid = tabulate(body, headers=headers, disable_numparse=True, colalign=("left", *["right"] * 4))
+    return f"Recall on answers made worse, with constraint, in %\n{grid}"
 
 
 def _check(cfg: CfgNode) -> None:
@@ -140,6 +137,18 @@ def _answered(
         )
         for frame in frames
     ]
+
+
+def _predicted(
+    model, clip: Mapping, graphs: Sequence[FramePrediction], step: str, texts: np.ndarray | None
+) -> Iterator[tuple[FrameGroundTruth, FramePrediction, np.ndarray, FramePrediction]]:
+    """Each frame's annotation, the VLM's graph, what counts as named in a step, and what the model makes of it."""
+    frames = clip["frames"]
+    named = [_at(step, g, f["image_id"]) for f, g in zip(frames, graphs, strict=True)]
+    shown = [_with(f, step, n, texts) for f, n in zip(frames, named, strict=True)]
+    (predictions,) = model([{**clip, "frames": shown}])
+    truths = [frame["ground_truth"] for frame in frames]
+    return zip(truths, graphs, named, predictions, strict=True)
 
 
 def _at(step: str, graph: FramePrediction, image_id: str) -> np.ndarray:
