@@ -13,10 +13,8 @@ from PIL import Image
 from projects.ava.actions import action_labels
 from projects.ava.annotations import Annotations, Person, read_annotations
 from projects.ava.keyframes import png_name
+from vost_sgg.evaluation.slots import GROUP_SIZES
 from vost_sgg.structures import PREDICATE_GROUPS
-
-_NO_PAIRS = {"attention": 3, "spatial": 6, "contacting": 17}
-assert tuple(_NO_PAIRS) == PREDICATE_GROUPS
 
 
 def load_ava(root: str, split: str) -> list[dict]:
@@ -83,18 +81,21 @@ def _records(video: str, video_index: int, folder: str, found: list) -> list[dic
     ]
 
 
-def _scene(persons: tuple[Person, ...], size: np.ndarray) -> dict:
+def _scene(persons: tuple[Person, ...], frame: np.ndarray) -> dict:
     return {
         "annotations": [
             {
-                "bbox": (np.array(person.box) * size).tolist(),
+                "bbox": (np.array(person.box) * frame).tolist(),
                 "bbox_mode": BoxMode.XYXY_ABS,
                 "category_id": 0,
             }
             for person in persons
         ],
         "pairs": np.zeros((0, 2), np.int64),
-        **{group: np.zeros((0, size), bool) for group, size in _NO_PAIRS.items()},
+        **{
+            group: np.zeros((0, size), bool)
+            for group, size in zip(PREDICATE_GROUPS, GROUP_SIZES, strict=True)
+        },
         "person_ids": [person.person_id for person in persons],
         "person_actions": np.stack([action_labels(person.actions) for person in persons]),
     }

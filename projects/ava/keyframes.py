@@ -127,11 +127,11 @@ def dump_clip(clip: str, start: int, seconds: Iterable[int], folder: str):
 
 def _frame_rate(clip: str):
     """Frames a second by which ``dump_video`` numbers them, from 1."""
-    from vost_sgg.data.video import open_video
+    from vost_sgg.data.video import nominal_rate, open_video
 
     container, stream = open_video(clip)
     with container:
-        return stream.guessed_rate or stream.average_rate or 25
+        return nominal_rate(stream)
 
 
 def describe(report: Mapping, split: str) -> str:

@@ -1,7 +1,5 @@
 """How well the annotated actions of persons are recovered: whole sets, recall and average precision."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from projects.ava.actions import ACTION_NAMES, ACTIONS
@@ -26,13 +24,9 @@ class ActionRecovery:
 
     A score of 0 names nothing: it is above no threshold, has no rank, and retrieves no sample. Equal scores are ranked
     in the order of ``ACTIONS``, and in an AP they are retrieved together.
-
-    Args:
-        thresholds, ranks: t and k above.
     """
 
-    def __init__(self, *, thresholds: Sequence[float] = THRESHOLDS, ranks: Sequence[int] = RANKS):
-        self.thresholds, self.ranks = tuple(thresholds), tuple(ranks)
+    def __init__(self):
         self._labels: list[np.ndarray] = []
         self._scores: list[np.ndarray] = []
         self._found: list[np.ndarray] = []
@@ -61,16 +55,10 @@ class ActionRecovery:
     def __len__(self) -> int:
         return sum(map(len, self._labels))
 
-    @property
-    def counts(self) -> dict[str, int]:
-        """Samples of each action."""
-        labels, *_ = self._arrays()
-        return dict(zip(ACTION_NAMES, labels.sum(0).tolist(), strict=True))
-
     def prior(self) -> "ActionRecovery":
         """What one gets without a look: every person found, actions scored by their share of these very samples."""
         labels, *_ = self._arrays()
-        prior = ActionRecovery(thresholds=self.thresholds, ranks=self.ranks)
+        prior = ActionRecovery()
         prior.update(labels, np.tile(labels.mean(0), (len(labels), 1)), np.ones(len(labels), bool))
         return prior
 
@@ -80,16 +68,16 @@ class ActionRecovery:
         rank = ranks_of(scores)
         wanted = labels.sum(1)
         metrics = {"found": found.mean(), "set@n": _all(labels, rank < wanted[:, None]).mean()}
-        for k in self.ranks:
+        for k in RANKS:
             metrics[f"set@top{k}"] = _all(labels, rank < k).mean()
-        for t in self.thresholds:
+        for t in THRESHOLDS:
             named = (scores >= t) & (scores > 0)
             metrics[f"set@t{t:g}"] = _all(labels, named).mean()
             metrics[f"exact@t{t:g}"] = (labels == named).all(1).mean()
-        for k in self.ranks:
+        for k in RANKS:
             metrics[f"R@{k}"] = ((labels & (rank < k)).sum(1) / wanted).mean()
         annotated = [values for values in self.per_action().values() if values["samples"]]
-        for name in (*(f"R@{k}" for k in self.ranks), "AP"):
+        for name in (*(f"R@{k}" for k in RANKS), "AP"):
             metrics[f"m{name}"] = np.mean([values[name] for values in annotated])
         return {name: float(value) for name, value in metrics.items()}
 
@@ -103,7 +91,7 @@ class ActionRecovery:
         for column, name in enumerate(ACTION_NAMES):
             positive = labels[:, column]
             values[name] = {"samples": int(positive.sum())}
-            for k in self.ranks:
+            for k in RANKS:
                 hits = rank[positive, column] < k
                 values[name][f"R@{k}"] = float(hits.mean()) if len(hits) else None
             values[name]["AP"] = average_precision(positive, scores[:, column])

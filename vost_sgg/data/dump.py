@@ -10,7 +10,7 @@ import av
 import cv2
 from av.video.reformatter import VideoReformatter
 
-from vost_sgg.data.video import decoded_frames, open_video, upright
+from vost_sgg.data.video import decoded_frames, nominal_rate, open_video, upright
 
 # zlib level; higher levels cost several times the encoding time for a tenth of the size.
 PNG_COMPRESSION = 3
@@ -142,7 +142,7 @@ def _numbered_frames(video: str, dumped: DumpedVideo) -> Iterator[tuple[range, a
     """Each decoded frame with the numbers it is written under; damage is counted in ``dumped``."""
     container, stream = open_video(video)
     with container:
-        rate = stream.guessed_rate or stream.average_rate or 25
+        rate = nominal_rate(stream)
         # With audio beside it ffmpeg fills a late start of the video, alone it does not.
         place = ConstantRateNumbers(fill_start=len(container.streams) > 1)
         start = (container.start_time or 0) / av.time_base

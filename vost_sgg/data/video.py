@@ -35,6 +35,11 @@ def open_video(path: str, *, device_format: str | None = None):
     return container, stream
 
 
+def nominal_rate(stream):
+    """Frames a second, a fraction, by which ffmpeg numbers a stream's frames as images."""
+    return stream.guessed_rate or stream.average_rate or 25
+
+
 def decoded_frames(container, stream, count) -> Iterator[av.VideoFrame]:
     """Decoded frames in the order shown; what does not decode is passed over.
 
