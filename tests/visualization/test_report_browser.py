@@ -219,8 +219,10 @@ def test_the_keyboard_drives_it_all(page):
     page.keyboard.type("1 table")
     assert rows(page) == []
     page.keyboard.press("Escape")
+    # Slowly: a busy machine must not reach the video's end.
+    page.evaluate("document.querySelector('video').playbackRate = 0.2")
     page.keyboard.press("Space")
-    expect(clock).to_have_text(re.compile("0:02.[3-9]|0:03"))
+    expect(clock).to_have_text(re.compile("0:02.[1-9]|0:03"))
     page.keyboard.press("Space")
     assert page.evaluate("document.querySelector('video').paused")
 

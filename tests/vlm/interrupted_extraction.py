@@ -23,13 +23,18 @@ def half_stored(file, lines):
     die()
 
 
+def stored_on_a_full_disk(file, lines, append=AnswerFile.append):
+    lines = list(lines)  # asking writes a file of the test's own
+    then_full(append, 100)(file, lines)
+
+
 def patch(point: str) -> None:
     if point == "before a batch is answered":
         EchoVLM.respond = on_call(3, die, EchoVLM.respond)
     elif point == "before answers are stored":
         AnswerFile.append = on_call(2, die, AnswerFile.append)
     elif point == "full while answers are stored":
-        AnswerFile.append = on_call(2, then_full(AnswerFile.append, 100), AnswerFile.append)
+        AnswerFile.append = on_call(2, stored_on_a_full_disk, AnswerFile.append)
     elif point == "in the middle of a line":
         AnswerFile.append = on_call(3, half_stored, AnswerFile.append)
     elif point == "before a finished video is renamed":
