@@ -1,7 +1,6 @@
 """Processes that torchrun starts train the real model as one does, and end when one of them is lost."""
 
 import json
-import os
 import signal
 import socket
 
@@ -35,10 +34,10 @@ def started(size, data, folder, dies_at=0):
     """The exit codes of ``size`` processes."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
-        os.environ["MASTER_PORT"] = str(free.getsockname()[1])
+        port = free.getsockname()[1]
     argv = ["--config-file", CONFIG, *map(str, OPTIONS), "OUTPUT_DIR", str(folder / "output")]
     processes = [
-        start_process(run, rank, size, data, folder, dies_at, argv) for rank in range(size)
+        start_process(run, rank, size, port, data, folder, dies_at, argv) for rank in range(size)
     ]
     return [exit_code(process) for process in processes]
 

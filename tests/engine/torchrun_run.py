@@ -28,7 +28,9 @@ def record_losses(folder: Path) -> None:
     AccumulationTrainer._write_metrics = recorded
 
 
-def run(rank: int, size: int, data: Path, folder: Path, dies_at: int, argv: list[str]) -> None:
+def run(
+    rank: int, size: int, port: int, data: Path, folder: Path, dies_at: int, argv: list[str]
+) -> None:
     """The command of one process; the last one kills itself in step ``dies_at`` (from 1; 0: it does not)."""
     torch.set_num_threads(1)
     records = tiny_records(data, VIDEOS, write=False)
@@ -36,7 +38,8 @@ def run(rank: int, size: int, data: Path, folder: Path, dies_at: int, argv: list
     register("tiny_test", records)
     if size > 1:
         local = {"LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": size}
-        names = {"RANK": rank, "WORLD_SIZE": size, **local, "MASTER_ADDR": "localhost"}
+        meeting = {"MASTER_ADDR": "localhost", "MASTER_PORT": port}
+        names = {"RANK": rank, "WORLD_SIZE": size, **local, **meeting}
         os.environ |= {name: str(value) for name, value in names.items()}
         os.environ["TORCHELASTIC_RUN_ID"] = "a test"
     folder.mkdir(exist_ok=True)
