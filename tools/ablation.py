@@ -79,17 +79,16 @@ def run_all(ablation, todo: list, num_gpus: int, jobs: int, lock) -> list[str]:
             print(f"{run.name}: {(time.monotonic() - began) / 60:.1f} minutes", flush=True)
         return status
 
-    failed = []
+    failed, last_of = [], {run.seed: run for run in todo}
     with ThreadPoolExecutor(jobs) as pool:
         try:
             statuses = (pool.map if jobs > 1 else map)(make, range(1, len(todo) + 1), todo)
-            following = [*todo[1:], None]
-            for run, after, status in zip(todo, following, statuses, strict=False):
+            for run, status in zip(todo, statuses, strict=True):
                 if status:
                     line = f"{run.name} ended with status {status}; its log: {run.folder}/log.txt"
                     failed.append(line)
                 # All models have this seed: a table of what there is so far. The caller prints the last one.
-                elif after and run.seed is not None and after.seed != run.seed:
+                elif run is last_of[run.seed] and run.seed is not None and run is not todo[-1]:
                     report(ablation)
         except BaseException:
             # The runs in flight end with this process, and no other begins.

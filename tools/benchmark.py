@@ -94,61 +94,51 @@ def _run_evaluator(args: argparse.Namespace) -> int:
 
     from vost_sgg.engine.benchmark.evaluator import benchmark_evaluator
     from vost_sgg.engine.benchmark.reports import evaluator_table
-    from vost_sgg.engine.launching import SETUP_ERRORS, user_errors
 
     torch.set_num_threads(1)
-    with user_errors(*SETUP_ERRORS):
-        _check_counts(args)
-        other = _other_report(args)
-    report = {"benchmark": args.command, **benchmark_evaluator(args.frames, args.repeats)}
-    print(evaluator_table(report))
-    _finish(args, report, other)
-    return 0
+    return _run_one_table(
+        args, lambda: benchmark_evaluator(args.frames, args.repeats), evaluator_table
+    )
 
 
 def _run_data(args: argparse.Namespace) -> int:
     from vost_sgg.engine.benchmark.data import DataWorkload, benchmark_data
     from vost_sgg.engine.benchmark.reports import data_table
-    from vost_sgg.engine.launching import SETUP_ERRORS, user_errors
 
-    with user_errors(*SETUP_ERRORS, AssertionError):
-        _check_counts(args)
-        other = _other_report(args)
+    def measure() -> dict:
         workload = DataWorkload(_size(args), args.workers, args.batches, args.steps)
-        cfg = _config(args)
-        report = {"benchmark": args.command, "config": args.config_file}
-        report |= benchmark_data(cfg, workload)
-    print(data_table(report))
-    _finish(args, report, other)
-    return 0
+        return {"config": args.config_file, **benchmark_data(_config(args), workload)}
+
+    return _run_one_table(args, measure, data_table)
 
 
 def _run_priors(args: argparse.Namespace) -> int:
     from vost_sgg.engine.benchmark.priors import benchmark_priors
     from vost_sgg.engine.benchmark.reports import priors_table
-    from vost_sgg.engine.launching import SETUP_ERRORS, user_errors
 
-    with user_errors(*SETUP_ERRORS, AssertionError):
-        _check_counts(args)
+    def measure() -> dict:
         workload = _workload(args)
-        other = _other_report(args)
-        report = {"benchmark": args.command, "config": args.config_file}
-        report |= benchmark_priors(_config(args), workload)
-    print(priors_table(report))
-    _finish(args, report, other)
-    return 0
+        return {"config": args.config_file, **benchmark_priors(_config(args), workload)}
+
+    return _run_one_table(args, measure, priors_table)
 
 
 def _run_index(args: argparse.Namespace) -> int:
     from vost_sgg.engine.benchmark.index import benchmark_index
     from vost_sgg.engine.benchmark.reports import index_table
+
+    return _run_one_table(args, lambda: benchmark_index(args.frames, args.workers), index_table)
+
+
+def _run_one_table(args: argparse.Namespace, measure, table) -> int:
+    """A command whose report, what ``measure()`` returns, is one table."""
     from vost_sgg.engine.launching import SETUP_ERRORS, user_errors
 
-    with user_errors(*SETUP_ERRORS):
+    with user_errors(*SETUP_ERRORS, AssertionError):
         _check_counts(args)
         other = _other_report(args)
-    report = {"benchmark": args.command, **benchmark_index(args.frames, args.workers)}
-    print(index_table(report))
+        report = {"benchmark": args.command, **measure()}
+    print(table(report))
     _finish(args, report, other)
     return 0
 

@@ -43,3 +43,9 @@ def replaced(path: str, mode: str = "wb", *, suffix: str = ".part", **options) -
             os.remove(local(path + suffix))
         raise OSError(full.errno, full.strerror, path) from error
     os.replace(local(path + suffix), local(path))
+
+
+def write_whole(path: str, content: bytes) -> None:
+    """Writes the whole file, which other processes, of other machines too, may be writing at the same time."""
+    with replaced(path, suffix=f".{os.uname().nodename}.{os.getpid()}.tmp") as file:
+        file.write(content)

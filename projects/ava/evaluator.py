@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 from detectron2.config import configurable
-from detectron2.data import DatasetCatalog, MetadataCatalog
+from detectron2.data import DatasetCatalog
 from detectron2.utils import comm
 
 from projects.ava.actions import ACTIONS
@@ -16,8 +16,7 @@ from projects.ava.recovery import ActionRecovery
 from projects.ava.tables import PRIOR_NAME, action_table, recovery_table
 from vost_sgg.evaluation import EVALUATOR
 from vost_sgg.evaluation.clip_evaluator import ClipEvaluator
-from vost_sgg.evaluation.prediction_file import PredictionHeader, check_classes, stored
-from vost_sgg.evaluation.prediction_writer import PredictionPart, join_parts
+from vost_sgg.evaluation.prediction_writer import PredictionLog
 from vost_sgg.evaluation.results import write_results
 from vost_sgg.structures import FrameGroundTruth, FramePrediction
 
@@ -62,8 +61,12 @@ class AVAEvaluator(ClipEvaluator):
     def reset(self) -> None:
         self._recovery = ActionRecovery()
         self._scored: set[str] = set()
-        self._part = PredictionPart(
-            self._file("scene_graph_predictions", "safetensors"), comm.get_rank()
+        self._predictions = PredictionLog(
+            self._file("scene_graph_predictions", "safetensors"),
+            dataset_name=self._dataset_name,
+            task="sgdet",
+            method=self._method,
+            rules={},
         )
 
     def update(
@@ -76,18 +79,15 @@ class AVAEvaluator(ClipEvaluator):
         """
         if image_id not in self._actions:
             raise ValueError(f"it is no keyframe of {self._dataset_name}")
-        prediction = stored(prediction)
-        check_classes(prediction.classes, MetadataCatalog.get(self._dataset_name).thing_classes)
+        prediction = self._predictions.add(image_id, prediction)
         boxes = np.asarray(ground_truth.boxes)
         self._recovery.update(self._actions[image_id], *action_scores(boxes, prediction))
         self._scored.add(image_id)
-        if self._output_dir is not None:
-            self._part.add(image_id, prediction)
 
     def evaluate(self) -> OrderedDict:
         """Percentages ``{"ava": {"set@n": ..., ...}}`` over all processes; ``{}`` in all but the main one."""
         comm.synchronize()
-        shards = comm.gather((self._recovery.state(), self._scored, self._part.close()))
+        shards = comm.gather((self._recovery.state(), self._scored, self._predictions.close()))
         results = OrderedDict()
         if comm.is_main_process():
             total, scored = ActionRecovery(), set()
@@ -96,7 +96,7 @@ class AVAEvaluator(ClipEvaluator):
                 scored |= image_ids
             missing = self._count_missing(total, scored)
             self._report(total, missing)
-            self._write_predictions([part for *_, part in shards])
+            self._predictions.write([part for *_, part in shards])
             results["ava"] = {name: 100 * value for name, value in total.compute().items()}
         comm.synchronize()  # until here the others' parts are read
         return results
@@ -129,7 +129,8 @@ class AVAEvaluator(ClipEvaluator):
             f"AVA actions, {self._method} on {self._dataset_name}: {len(recovery):,} persons in keyframes, in %\n"
             f"{recovery_table(rows)}\n\n{action_table(recovery.per_action())}"
         )
-        if self._output_dir is None:
+        path = self._file("ava_actions", "json")
+        if path is None:
             return
         document = {
             "format_version": FORMAT_VERSION,
@@ -142,24 +143,10 @@ class AVAEvaluator(ClipEvaluator):
             "per_action": recovery.per_action(),
             "prior": rows[PRIOR_NAME],
         }
-        write_results(document, self._file("ava_actions", "json"))
-        self._logger.info(f"AVA actions written to {self._file('ava_actions', 'json')}")
+        write_results(document, path)
+        self._logger.info(f"AVA actions written to {path}")
 
-    def _write_predictions(self, parts: list[PredictionPart]) -> None:
-        if not any(part.image_ids for part in parts):
-            return
-        metadata = MetadataCatalog.get(self._dataset_name)
-        header = PredictionHeader(
-            task="sgdet",
-            dataset=self._dataset_name,
-            method=self._method,
-            objects=list(metadata.thing_classes),
-            predicates=list(metadata.predicate_classes),
-            rules={},
-        )
-        path = self._file("scene_graph_predictions", "safetensors")
-        join_parts(path, header, parts)
-        self._logger.info(f"Predictions written to {path}")
-
-    def _file(self, content: str, ending: str) -> str:
-        return os.path.join(self._output_dir or "", f"{content}_{self._dataset_name}.{ending}")
+    def _file(self, content: str, ending: str) -> str | None:
+        if self._output_dir is None:
+            return None
+        return os.path.join(self._output_dir, f"{content}_{self._dataset_name}.{ending}")

@@ -6,14 +6,12 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from detectron2.config import configurable
-from detectron2.data import MetadataCatalog
 from detectron2.utils import comm
 
 from vost_sgg.evaluation.build import EVALUATOR
 from vost_sgg.evaluation.clip_evaluator import ClipEvaluator
 from vost_sgg.evaluation.frequency import FrequencyBaseline
-from vost_sgg.evaluation.prediction_file import PredictionHeader, check_classes, stored
-from vost_sgg.evaluation.prediction_writer import PredictionPart, join_parts
+from vost_sgg.evaluation.prediction_writer import PredictionLog
 from vost_sgg.evaluation.protocols import SEMI_THRESHOLD
 from vost_sgg.evaluation.results import write_results
 from vost_sgg.evaluation.scene_graph_scores import BASELINE_NAME, SceneGraphScores
@@ -100,17 +98,21 @@ class SceneGraphEvaluator(ClipEvaluator):
 
     def reset(self) -> None:
         self._scores = self._empty()
-        self._part = PredictionPart(self._file("predictions", "safetensors"), comm.get_rank())
+        self._predictions = PredictionLog(
+            self._file("predictions", "safetensors"),
+            dataset_name=self._dataset_name,
+            task=self._rules["task"],
+            method=self._method,
+            rules=self._rules,
+            training=self._training,
+        )
 
     def update(
         self, ground_truth: FrameGroundTruth, prediction: FramePrediction, image_id: str = ""
     ) -> None:
         """Adds one target. Raises ValueError if its arrays are wrong or a class is outside the vocabulary."""
-        prediction = stored(prediction)
-        check_classes(prediction.classes, MetadataCatalog.get(self._dataset_name).thing_classes)
+        prediction = self._predictions.add(image_id, prediction)
         self._scores.update(ground_truth, prediction)
-        if self._output_dir is not None:
-            self._part.add(image_id, prediction)
 
     def evaluate(self) -> OrderedDict:
         """Percentages ``{task: {"with/R@10": ..., ...}}`` over all processes; ``{}`` in all but the main one.
@@ -118,14 +120,14 @@ class SceneGraphEvaluator(ClipEvaluator):
         Returns ``{}`` with a warning if no frame was scored.
         """
         comm.synchronize()
-        shards = comm.gather((self._scores.state(), self._part.close()))
+        shards = comm.gather((self._scores.state(), self._predictions.close()))
         results = OrderedDict()
         if comm.is_main_process():
             scores = self._empty()
             for state, _ in shards:
                 scores.merge_state(state)
             results = self._report(scores)
-            self._write_predictions([part for _, part in shards])
+            self._predictions.write([part for _, part in shards])
         comm.synchronize()  # until here the others' parts are read
         return results
 
@@ -137,9 +139,11 @@ class SceneGraphEvaluator(ClipEvaluator):
             baseline=self._baseline,
         )
 
-    def _file(self, content: str, ending: str) -> str:
+    def _file(self, content: str, ending: str) -> str | None:
+        if self._output_dir is None:
+            return None
         name = f"scene_graph_{content}_{self._dataset_name}.{ending}"
-        return os.path.join(self._output_dir or "", name)
+        return os.path.join(self._output_dir, name)
 
     def _report(self, scores: SceneGraphScores) -> OrderedDict:
         if not scores.recall.frames:
@@ -150,26 +154,8 @@ class SceneGraphEvaluator(ClipEvaluator):
             return OrderedDict()
         summary = scores.summary()
         self._logger.info(f"Scene graph recall\n{summary.text()}")
-        if self._output_dir is not None:
-            path = self._file("recall", "json")
+        path = self._file("recall", "json")
+        if path is not None:
             write_results(summary.document(), path)
             self._logger.info(f"Scene graph recall written to {path}")
         return OrderedDict({self._rules["task"]: summary.percentages()})
-
-    def _write_predictions(self, parts: list[PredictionPart]) -> None:
-        frames = sum(len(part.image_ids) for part in parts)
-        if not frames:
-            return
-        metadata = MetadataCatalog.get(self._dataset_name)
-        header = PredictionHeader(
-            task=self._rules["task"],
-            dataset=self._dataset_name,
-            method=self._method,
-            objects=list(metadata.thing_classes),
-            predicates=list(metadata.predicate_classes),
-            rules=self._rules,
-            training=list(self._training),
-        )
-        path = self._file("predictions", "safetensors")
-        join_parts(path, header, parts)
-        self._logger.info(f"Predictions of {frames} frames written to {path}")

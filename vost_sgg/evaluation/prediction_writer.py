@@ -1,11 +1,15 @@
 """Writing prediction files with flat memory: each process appends its frames, the main one joins the parts."""
 
+import logging
 import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
+from detectron2.data import MetadataCatalog
+from detectron2.utils import comm
 from detectron2.utils.file_io import PathManager
 
 from vost_sgg.evaluation.prediction_file import (
@@ -14,9 +18,14 @@ from vost_sgg.evaluation.prediction_file import (
     START_TYPE,
     STARTS,
     PredictionHeader,
+    check_classes,
     file_head,
+    stored,
 )
 from vost_sgg.structures import FramePrediction
+from vost_sgg.whole_files import replaced
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -84,9 +93,8 @@ def join_parts(path: str, header: PredictionHeader, parts: Sequence[PredictionPa
         "pair_starts": _starts([n for part in parts for n in part.pair_counts]),
     }
     image_ids = [image_id for part in parts for image_id in part.image_ids]
-    temporary = f"{path}.part"
     PathManager.mkdirs(os.path.dirname(path) or ".")
-    with PathManager.open(temporary, "wb") as target:
+    with replaced(path) as target:
         target.write(file_head(header.metadata(image_ids), _shapes(starts)))
         for array in starts.values():
             target.write(array.tobytes())
@@ -94,9 +102,65 @@ def join_parts(path: str, header: PredictionHeader, parts: Sequence[PredictionPa
             for part in parts:
                 with PathManager.open(part.file(name), "rb") as source:
                     shutil.copyfileobj(source, target)
-    os.replace(PathManager.get_local_path(temporary), PathManager.get_local_path(path))
     for part in parts:
         part.remove()
+
+
+class PredictionLog:
+    """The predictions of an evaluation: each process appends its own, the main one joins them into the file.
+
+    Args:
+        path: of the prediction file; None writes none.
+        dataset_name: in detectron2's catalogs; its metadata gives ``thing_classes`` and ``predicate_classes``.
+        task, method, rules, training: see :class:`PredictionHeader`.
+    """
+
+    def __init__(
+        self,
+        path: str | None,
+        *,
+        dataset_name: str,
+        task: str,
+        method: str,
+        rules: dict,
+        training: Sequence[str] = (),
+    ):
+        self._path, self._dataset_name = path, dataset_name
+        self._said = {"task": task, "method": method, "rules": rules, "training": list(training)}
+        self._part = PredictionPart(path or "", comm.get_rank())
+
+    @cached_property
+    def _header(self) -> PredictionHeader:
+        metadata = MetadataCatalog.get(self._dataset_name)
+        return PredictionHeader(
+            dataset=self._dataset_name,
+            objects=list(metadata.thing_classes),
+            predicates=list(metadata.predicate_classes),
+            **self._said,
+        )
+
+    def add(self, image_id: str, prediction: FramePrediction) -> FramePrediction:
+        """Appends a frame; returns its prediction as the file keeps it, to be scored so.
+
+        Raises:
+            ValueError: an array is wrong, or a class is outside the vocabulary.
+        """
+        prediction = stored(prediction)
+        check_classes(prediction.classes, self._header.objects)
+        if self._path is not None:
+            self._part.add(image_id, prediction)
+        return prediction
+
+    def close(self) -> PredictionPart:
+        """What :meth:`write` needs of each process."""
+        return self._part.close()
+
+    def write(self, parts: Sequence[PredictionPart]) -> None:
+        """Joins the parts of all processes. Raises OSError as :func:`join_parts`."""
+        frames = sum(len(part.image_ids) for part in parts)
+        if frames:
+            join_parts(self._path, self._header, parts)
+            logger.info(f"Predictions of {frames} frames written to {self._path}")
 
 
 def write_predictions(path: str, header: PredictionHeader, frames) -> int:

@@ -16,8 +16,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from vost_sgg.vlm.backend import backend_tag
-from vost_sgg.vlm.cache import CacheError, finished_path, write_whole
+from vost_sgg.vlm.cache import CacheError, finished_path
 from vost_sgg.vlm.manifest import dataset_version
+from vost_sgg.whole_files import write_whole
 
 SUFFIX = ".safetensors"
 # Embeddings of the vocabulary; the name is that of no video.

@@ -10,10 +10,11 @@ from detectron2.utils.file_io import PathManager
 
 from vost_sgg.priors.files import VideoFile, answers_digest, features_path
 from vost_sgg.priors.pairs import FramePairs, frame_pairs
-from vost_sgg.vlm.cache import AnswerCache, CacheError, FrameAnswers, write_whole
+from vost_sgg.vlm.cache import AnswerCache, CacheError, FrameAnswers
 from vost_sgg.vlm.manifest import read_manifest
 from vost_sgg.vlm.verification import NAME, left_out
 from vost_sgg.vlm.words import Vocabulary
+from vost_sgg.whole_files import write_whole
 
 
 @dataclass

@@ -3,18 +3,17 @@
 Each method has a colour of Okabe and Ito's, which the colour-blind tell apart, and a hatch or a line style and marker.
 """
 
-import os
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
 
 import matplotlib
 import numpy as np
-from detectron2.utils.file_io import PathManager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
 from vost_sgg.visualization.style import GROUP_STYLES, OBJECT_COLOURS, PERSON_COLOUR
+from vost_sgg.whole_files import replaced
 
 _COLOURS = (
     *(GROUP_STYLES["attention"][0], OBJECT_COLOURS[0], GROUP_STYLES["contacting"][0]),
@@ -172,9 +171,8 @@ def save_figure(figure: Figure, stem: str) -> list[str]:
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "vost_sgg"}):
         for form, options in (("png", {"dpi": _PNG_DPI}), ("svg", {"metadata": {"Date": None}})):
             path = f"{stem}.{form}"
-            with PathManager.open(f"{path}.part", "wb") as file:
+            with replaced(path) as file:
                 figure.savefig(file, format=form, **options)
-            os.replace(f"{path}.part", path)
             paths.append(path)
     return paths
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from detectron2.utils.file_io import PathManager
 
 from vost_sgg.vlm.cache import PART, CacheError, CacheLine, Key, scan, video_path
+from vost_sgg.whole_files import write_whole
 
 
 class AnswerFile:
@@ -75,11 +76,7 @@ class AnswerFile:
             self._file.truncate(end)
 
     def _rewrite(self, lines: Iterable[CacheLine]) -> None:
-        temporary = f"{self.part}.{os.getpid()}.tmp"
-        with open(temporary, "wb") as file:
-            file.write("".join(line.to_text() for line in lines).encode("ascii"))
-            os.fsync(file.fileno())
-        os.replace(temporary, self.part)
+        write_whole(self.part, "".join(line.to_text() for line in lines).encode("ascii"))
         self._file.close()
         self._file = open(self.part, "ab")
         self._lock()

@@ -14,7 +14,6 @@ from detectron2.utils.file_io import PathManager
 
 from vost_sgg.vlm.answers import EMPTY, Answer, Relation
 from vost_sgg.vlm.backend import backend_tag
-from vost_sgg.whole_files import replaced
 
 SUFFIX = ".jsonl"
 PART = ".part"
@@ -207,9 +206,3 @@ class AnswerCache:
     def __iter__(self) -> Iterator[tuple[str, FrameAnswers]]:
         for video_id in self.videos():
             yield from self.frames(video_id).items()
-
-
-def write_whole(path: str, content: bytes) -> None:
-    """Writes a file that is never seen half written."""
-    with replaced(path, suffix=f".{os.uname().nodename}.{os.getpid()}.tmp") as file:
-        file.write(content)

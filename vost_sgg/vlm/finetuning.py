@@ -21,6 +21,7 @@ from vost_sgg.vlm.huggingface import HuggingFaceVLM
 from vost_sgg.vlm.prompts import PROMPT_VERSION
 from vost_sgg.vlm.targets import TargetCollator, TargetDataset
 from vost_sgg.vlm.weights import fingerprint
+from vost_sgg.whole_files import replaced
 
 logger = logging.getLogger(__name__)
 
@@ -149,9 +150,8 @@ class Finetuning:
             )
         comm.synchronize()
         if comm.is_main_process():
-            temporary = note.with_suffix(".tmp")
-            temporary.write_text(json.dumps(self.trained_on, indent=2, sort_keys=True) + "\n")
-            os.replace(temporary, note)
+            with replaced(str(note), "w") as file:
+                file.write(json.dumps(self.trained_on, indent=2, sort_keys=True) + "\n")
         return str(max(whole, key=lambda p: int(p.name.rpartition("-")[2]))) if whole else None
 
 

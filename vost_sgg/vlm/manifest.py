@@ -6,6 +6,7 @@ import os
 from detectron2.data import MetadataCatalog
 from detectron2.utils.file_io import PathManager
 
+from vost_sgg.config import flat_keys
 from vost_sgg.vlm.answers import ANSWER_VERSION
 from vost_sgg.vlm.backend import VLMBackend
 from vost_sgg.vlm.cache import CacheError
@@ -85,20 +86,10 @@ def read_manifest(folder: str) -> dict:
 
 def check_same(there: dict, wanted: dict, folder: str, remedy: str = ANOTHER_FOLDER) -> None:
     """Raises CacheError, with what differs, if the manifest ``there`` of ``folder`` is not the ``wanted`` one."""
-    old, new = _flat(there), _flat(wanted)
+    old, new = dict(flat_keys(there)), dict(flat_keys(wanted))
     differing = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
     if differing:
         changes = ", ".join(f"{k} was {old.get(k)!r}, is {new.get(k)!r}" for k in differing[:4])
         raise CacheError(
             f"{folder}: its files are of another setting ({changes}); {remedy}, or move the folder away"
         )
-
-
-def _flat(document: dict, prefix: str = "") -> dict:
-    flat = {}
-    for key, value in document.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat

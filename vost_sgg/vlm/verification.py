@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from detectron2.utils.file_io import PathManager
 
 from vost_sgg.vlm.boxes import BoxFrame
-from vost_sgg.vlm.cache import CacheError, CacheLine, Key, read_video, video_path, write_whole
+from vost_sgg.vlm.cache import CacheError, CacheLine, Key, read_video, video_path
 from vost_sgg.vlm.manifest import read_manifest
 from vost_sgg.vlm.parser import ParseReport
 from vost_sgg.vlm.prompts import Prompt, build_prompts
+from vost_sgg.whole_files import write_whole
 
 NAME = "report.json"
 # Lines of a list that are printed; the file on disk has all of them.

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from vost_sgg.visualization.report.document import report_frames
+from vost_sgg.whole_files import replaced
 
 # In the order in which they build on each other; together they are one script.
 SCRIPTS = (
@@ -63,11 +64,9 @@ def write_report(
         "images": {str(index): _data_uri(image) for index, image in (frames or {}).items()},
     }
     page = _page(title, _embedded(payload))
-    temporary = f"{path}.part"
     # A file name that is no valid Unicode can be part of a title.
-    with PathManager.open(temporary, "w", encoding="utf-8", errors="replace") as file:
+    with replaced(path, "w", encoding="utf-8", errors="replace") as file:
         file.write(page)
-    os.replace(PathManager.get_local_path(temporary), PathManager.get_local_path(path))
 
 
 def _page(title: str, payload: str) -> str:
