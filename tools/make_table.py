@@ -12,22 +12,17 @@ split.
 """
 
 import argparse
-import sys
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Prints one table; returns the exit status."""
+def main(argv: list[str] | None = None) -> None:
+    """Prints one table."""
     args = _parser().parse_args(argv)
     # Only now, so that --help needs no seconds.
-    from vost_sgg.errors import error_text
+    from vost_sgg.engine.launching import SETUP_ERRORS, user_errors
     from vost_sgg.evaluation.table_formats import render
 
-    try:
+    with user_errors(*SETUP_ERRORS):
         print(render(table(args.like, args.runs), args.format))
-    except (OSError, KeyError, ValueError) as error:
-        print(f"error: {error_text(error)}", file=sys.stderr)
-        return 1
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,4 +67,4 @@ def _counts(dataset: str):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -49,8 +49,10 @@ def user_errors(*kinds: type[Exception], folder: str = "") -> Iterator[None]:
             raise
         if folder:
             _write_traceback(folder)
-        # A loader's worker sends its error with the whole traceback, which ends with the error's own line.
-        text = error_text(error).rpartition(f"{type(error).__name__}: ")[2]
+        text = error_text(error)
+        if "Traceback (most recent call last)" in text:
+            # A loader's worker sends its error with the whole traceback, which ends with the error's own line.
+            text = text.rpartition(f"{type(error).__name__}: ")[2]
         _say_error(text)
         sys.exit(USER_ERROR)
 
