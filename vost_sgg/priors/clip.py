@@ -15,11 +15,12 @@ from detectron2.utils.file_io import PathManager
 from PIL import Image
 from torch import Tensor, nn
 
+from vost_sgg.checkpoint import read_meta, read_state_dict
 from vost_sgg.registry import nearest
 
 logger = logging.getLogger(__name__)
 
-# The model of the sample configs: open_clip's own class at a size without meaning (tiny_clip.json), never pre-trained.
+# The model of the sample configs: open_clip's own class, small (tiny_clip.json); configs/sample/clip.yaml trains it.
 TINY = "tiny"
 # The value of MODEL.PRIORS.CLIP.WEIGHTS that asks for random weights, which are never a stand-in for missing ones.
 RANDOM = "random"
@@ -42,21 +43,10 @@ class ClipEncoder:
     """
 
     def __init__(self, *, model: nn.Module, tokenizer, resize: str, device: str = "cpu"):
-        if resize not in RESIZE_MODES:
-            raise ValueError(
-                f"MODEL.PRIORS.CLIP.RESIZE is {resize!r}; {nearest(resize, RESIZE_MODES)}"
-            )
         self.model, self.device = model.to(device).eval().requires_grad_(False), device
         self._tokenizer = tokenizer
         self.width = self.texts([""]).shape[1]
-        visual = model.visual
-        self._transform = open_clip.image_transform(
-            visual.image_size,
-            is_train=False,
-            mean=getattr(visual, "image_mean", None),
-            std=getattr(visual, "image_std", None),
-            resize_mode=resize,
-        )
+        self._transform = picture_transform(model, resize)
 
     @torch.inference_mode()
     def texts(self, texts: Sequence[str]) -> Tensor:
@@ -98,26 +88,44 @@ def build_clip(cfg: CfgNode) -> ClipEncoder:
         logger.warning(f"CLIP {clip.NAME} has random weights (MODEL.PRIORS.CLIP.WEIGHTS random)")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_SEED)
-            model = _new_model(clip.NAME)
+            model = new_clip(clip.NAME)
     else:
         model = _with_weights(clip.NAME, clip.WEIGHTS)
     return ClipEncoder(
         model=model,
-        tokenizer=_tokenizer(clip.NAME),
+        tokenizer=clip_tokenizer(clip.NAME, model),
         resize=clip.RESIZE,
         device=cfg.MODEL.DEVICE,
     )
 
 
-def _new_model(name: str) -> nn.Module:
+def new_clip(name: str) -> nn.Module:
+    """A model of open_clip, or the tiny one, with random weights."""
     if name != TINY:
         return open_clip.create_model(name)
     text = resources.files("vost_sgg.priors").joinpath("tiny_clip.json").read_text()
     return open_clip.CLIP(**json.loads(text))
 
 
-def _tokenizer(name: str):
-    return open_clip.SimpleTokenizer() if name == TINY else open_clip.get_tokenizer(name)
+def clip_tokenizer(name: str, model: nn.Module):
+    """Texts -> (n, context length) int64, as the model of this name reads them."""
+    if name == TINY:
+        return open_clip.SimpleTokenizer(context_length=model.context_length)
+    return open_clip.get_tokenizer(name)
+
+
+def picture_transform(model: nn.Module, resize: str):
+    """PIL image -> (3, side, side), as the model sees it. Raises ValueError if there is no such mode to resize."""
+    if resize not in RESIZE_MODES:
+        raise ValueError(f"MODEL.PRIORS.CLIP.RESIZE is {resize!r}; {nearest(resize, RESIZE_MODES)}")
+    visual = model.visual
+    return open_clip.image_transform(
+        visual.image_size,
+        is_train=False,
+        mean=getattr(visual, "image_mean", None),
+        std=getattr(visual, "image_std", None),
+        resize_mode=resize,
+    )
 
 
 def _with_weights(name: str, weights: str) -> nn.Module:
@@ -125,14 +133,15 @@ def _with_weights(name: str, weights: str) -> nn.Module:
     tags = [] if name == TINY else open_clip.list_pretrained_tags_by_model(name)
     if not PathManager.isfile(path) and weights not in tags:
         choices = f", a tag of open_clip ({', '.join(tags)})" if tags else ""
+        choices += ", train it (configs/sample/clip.yaml)" if name == TINY else ""
         raise ValueError(
             f"MODEL.PRIORS.CLIP.WEIGHTS is {weights!r}: there is no such file; name a file with weights of {name}"
             f"{choices}, or {RANDOM}"
         )
     try:
         if PathManager.isfile(path):
-            model = _new_model(name)
-            open_clip.load_checkpoint(model, PathManager.get_local_path(path))
+            model = new_clip(name)
+            _load(model, path)
             return model
         _check_activation(name, weights)
         return open_clip.create_model(name, pretrained=weights)
@@ -144,6 +153,15 @@ def _with_weights(name: str, weights: str) -> nn.Module:
             f"MODEL.PRIORS.CLIP.WEIGHTS {weights}: these weights cannot be had for {name} ({reason}); without a "
             "network download them elsewhere and name the file (docs/priors.md)"
         ) from error
+
+
+def _load(model: nn.Module, path: str) -> None:
+    if not read_meta(path):
+        open_clip.load_checkpoint(model, PathManager.get_local_path(path))
+        return
+    # A checkpoint of this library, which has the model as a part (vost_sgg.priors.clip_training).
+    state = read_state_dict(path).items()
+    model.load_state_dict({name.removeprefix("clip."): value for name, value in state})
 
 
 def _check_activation(name: str, tag: str) -> None:
