@@ -6,6 +6,7 @@ from detectron2.utils.events import EventStorage
 from torch import nn
 
 from vost_sgg.engine.accumulation import AccumulationTrainer, DivergedError
+from vost_sgg.engine.optimizer import FusedAdamW
 
 
 class MeanError(nn.Module):
@@ -30,7 +31,7 @@ def stepped(batches, *, steps=1, lr=0.1, period=20, **options):
     """The model after one step over ``batches``, and what was logged."""
     model = MeanError()
     options = {"max_norm": float("inf"), "amp": False} | options
-    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr, fused=True)
     trainer = AccumulationTrainer(
         model, batches, optimizer, accumulation_steps=steps, gather_metric_period=period, **options
     )
@@ -75,16 +76,43 @@ def test_losses_are_written_once_a_period():
     assert "total_loss" not in metrics
 
 
+def trainer_over(batches, **options):
+    model = MeanError()
+    optimizer = FusedAdamW(model.parameters(), lr=0.1, weight_decay=0.1)
+    options = {"accumulation_steps": 1, "max_norm": 1.0, "amp": False} | options
+    return model, AccumulationTrainer(model, batches, optimizer, **options)
+
+
 @pytest.mark.parametrize("bad", ["the input", "the gradient"])
 def test_a_diverged_step_leaves_the_weights_and_says_its_batch(bad):
     batch = [(float("nan"), 1.0)] if bad == "the input" else [(1e30, 1.0)]
-    model = MeanError()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    batches = [BATCH, batch]
-    trainer = AccumulationTrainer(
-        model, batches, optimizer, accumulation_steps=2, max_norm=1.0, amp=False
-    )
+    model, trainer = trainer_over([BATCH, batch], accumulation_steps=2)
+    trainer.run_step()
     with pytest.raises(DivergedError, match="not finite at iteration 0.*SOLVER.BASE_LR") as error:
-        trainer.run_step()
+        trainer.check_step()
     assert error.value.micro_batches == [BATCH, batch]
     assert (model.layer.weight.item(), model.layer.bias.item()) == (2, 0)
+    trainer.check_step()  # it has been said
+
+
+def test_a_diverged_step_is_noticed_in_the_next_one_and_has_changed_nothing():
+    """Neither the weights nor the optimizer's state, though the step before it had filled that."""
+    good, expected = trainer_over([BATCH])
+    expected.run_step()
+    model, trainer = trainer_over([BATCH, [(float("nan"), 1.0)], BATCH])
+    for trainer.iter in (0, 1):
+        trainer.run_step()
+    trainer.iter = 2
+    with pytest.raises(DivergedError, match="not finite at iteration 1"):
+        trainer.run_step()
+    assert torch.equal(model.layer.weight, good.layer.weight)
+    for mine, theirs in zip(
+        trainer.optimizer.state.values(), expected.optimizer.state.values(), strict=True
+    ):
+        assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
+
+
+def test_where_losses_are_written_a_step_is_checked_at_once():
+    _, trainer = trainer_over([[(float("nan"), 1.0)]], gather_metric_period=1)
+    with EventStorage(), pytest.raises(DivergedError, match="not finite at iteration 0"):
+        trainer.run_step()

@@ -6,7 +6,12 @@ from detectron2.solver import build_lr_scheduler
 from torch import nn
 
 from vost_sgg.config import get_vost_cfg
-from vost_sgg.engine.optimizer import build_optimizer, max_gradient_norm, schedule_in_iterations
+from vost_sgg.engine.optimizer import (
+    build_optimizer,
+    check_reference_world_size,
+    max_gradient_norm,
+    schedule_in_iterations,
+)
 
 
 def make_model():
@@ -30,6 +35,28 @@ def test_the_backbone_learns_slower_and_everything_decays():
             assert rate.pop(parameter) == pytest.approx(1e-5 if "backbone" in name else 1e-4)
     assert not rate
     assert {group["weight_decay"] for group in optimizer.param_groups} == {1e-4}
+
+
+def test_the_state_of_an_optimizer_that_was_not_fused_is_gone_on_from():
+    def stepped(optimizer, model):
+        for parameter in model.parameters():
+            parameter.grad = torch.full_like(parameter, 0.5) if parameter.requires_grad else None
+        optimizer.step()
+
+    old, new = make_model(), make_model()
+    new.load_state_dict(old.state_dict())
+    fused = build_optimizer(get_vost_cfg(), new)
+    plain = torch.optim.AdamW(build_optimizer(get_vost_cfg(), old).param_groups, fused=False)
+    for group in plain.param_groups:
+        group["fused"] = False
+    stepped(plain, old)
+    new.load_state_dict(old.state_dict())
+    fused.load_state_dict(plain.state_dict())
+    for optimizer, model in ((plain, old), (fused, new)):
+        stepped(optimizer, model)
+    assert all(group["fused"] for group in fused.param_groups)
+    for mine, theirs in zip(new.parameters(), old.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs)
 
 
 def test_the_learning_rate_drops_after_the_named_epochs():
@@ -66,5 +93,8 @@ def test_impossible_settings_are_named():
         schedule_in_iterations(get_vost_cfg(opts=["SOLVER.EPOCHS", 0]), 5)
     with pytest.raises(ValueError, match="CLIP_TYPE: only 'full_model'"):
         max_gradient_norm(get_vost_cfg(opts=["SOLVER.CLIP_GRADIENTS.CLIP_TYPE", "value"]))
+    for gpus in (3, -1):
+        with pytest.raises(ValueError, match=f"REFERENCE_WORLD_SIZE {gpus} must divide .*BATCH 16"):
+            check_reference_world_size(get_vost_cfg(opts=["SOLVER.REFERENCE_WORLD_SIZE", gpus]))
     with pytest.raises(ValueError, match="no trainable parameter"):
         build_optimizer(get_vost_cfg(), make_model().requires_grad_(False))

@@ -56,7 +56,7 @@ def test_a_step_runs_again_as_it_ran(cfg, tmp_path, capsys):
     state = random_state()
     losses = [model(clips)["loss_predicate"].item() for clips in micro_batches]
     torch.rand(5)
-    path = save_step(str(tmp_path), 7, model, DivergedError("", micro_batches, state))
+    path = save_step(str(tmp_path), model, DivergedError("", 7, micro_batches, state))
     (tmp_path / "config.yaml").write_text(cfg.dump())
     assert replay_step.main([path]) == 0
     printed = capsys.readouterr().out.splitlines()
@@ -70,7 +70,7 @@ def test_all_that_a_clip_holds_comes_back(cfg, tmp_path):
     clips[0]["frames"][0]["priors"] = random_priors(np.random.default_rng(0), 0)
     clips[0]["frames"][0]["odd"] = (1, None, "text", np.float32(0.5))
     model = torch.nn.Linear(2, 2)
-    path = save_step(str(tmp_path), 3, model, DivergedError("", [clips], random_state()))
+    path = save_step(str(tmp_path), model, DivergedError("", 3, [clips], random_state()))
     step = load_step(path)
     assert step.iteration == 3 and torch.equal(step.weights["weight"], model.weight)
     for clip, again in zip(clips, step.micro_batches[0], strict=True):

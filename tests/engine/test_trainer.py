@@ -92,6 +92,17 @@ def test_bfloat16_and_accumulation_train(make_cfg):
     assert all(p.isfinite().all() for p in result.bare_model.parameters())
 
 
+def test_batch_and_learning_rate_are_scaled_on_request(make_cfg):
+    """Of a batch for two GPUs one has half, with half the learning rate and twice the iterations."""
+    batch, rate = make_cfg().SOLVER.IMS_PER_BATCH, make_cfg().SOLVER.BASE_LR
+    plain, scaled = SGGTrainer(make_cfg()), SGGTrainer(make_cfg("SOLVER.REFERENCE_WORLD_SIZE", 2))
+    assert scaled.cfg.SOLVER.IMS_PER_BATCH == batch // 2
+    assert scaled.optimizer.param_groups[-1]["lr"] == pytest.approx(rate / 2)
+    assert len(next(iter(scaled.data_loader))) == batch // 2
+    assert scaled.iterations_per_epoch == 15 // (batch // 2) > plain.iterations_per_epoch
+    assert scaled.max_iter == scaled.iterations_per_epoch * scaled.cfg.SOLVER.EPOCHS
+
+
 def test_without_test_sets_nothing_is_evaluated(make_cfg):
     assert trained(make_cfg("DATASETS.TEST", ()))._last_eval_results == {}
 

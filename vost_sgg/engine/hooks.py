@@ -43,4 +43,5 @@ class EpochCheckpointer(HookBase):
         last = done == self.trainer.max_iter
         if not last and (self.period == 0 or done % self.period):
             return
+        self.trainer.check_step()
         self.checkpointer.save(FINAL_NAME if last else f"model_{self.trainer.iter:07d}")

@@ -6,7 +6,19 @@ from detectron2.solver import get_default_optimizer_params
 from torch import nn
 
 
-def build_optimizer(cfg: CfgNode, model: nn.Module) -> torch.optim.AdamW:
+class FusedAdamW(torch.optim.AdamW):
+    """AdamW in one kernel for all parameters, whose step a tensor ``found_inf`` of 1 calls off on the device."""
+
+    def __init__(self, params, *, lr: float, weight_decay: float):
+        super().__init__(params, lr=lr, weight_decay=weight_decay, fused=True)
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        """The state of an AdamW that was not fused (older checkpoints) too."""
+        groups = [{**group, "fused": True} for group in state_dict["param_groups"]]
+        super().load_state_dict({**state_dict, "param_groups": groups})
+
+
+def build_optimizer(cfg: CfgNode, model: nn.Module) -> FusedAdamW:
     """AdamW over the trainable parameters; those with "backbone" in their name learn ``BACKBONE_MULTIPLIER`` slower.
 
     Weight decay is the same for all of them, norms and biases included (as OED).
@@ -22,7 +34,19 @@ def build_optimizer(cfg: CfgNode, model: nn.Module) -> torch.optim.AdamW:
         raise ValueError(
             f"{type(model).__name__} has no trainable parameter (SOLVER.TRAIN_ONLY is {cfg.SOLVER.TRAIN_ONLY!r})"
         )
-    return torch.optim.AdamW(groups, lr=cfg.SOLVER.BASE_LR, weight_decay=cfg.SOLVER.WEIGHT_DECAY)
+    return FusedAdamW(groups, lr=cfg.SOLVER.BASE_LR, weight_decay=cfg.SOLVER.WEIGHT_DECAY)
+
+
+def check_reference_world_size(cfg: CfgNode) -> None:
+    """Raises ValueError if the batch cannot be shared by the GPUs that the config says it was made for; by how many
+    there are, detectron2's ``auto_scale_workers`` then scales batch and learning rate.
+    """
+    gpus, batch = cfg.SOLVER.REFERENCE_WORLD_SIZE, cfg.SOLVER.IMS_PER_BATCH
+    if gpus < 0 or gpus and batch % gpus:
+        raise ValueError(
+            f"SOLVER.REFERENCE_WORLD_SIZE {gpus} must divide SOLVER.IMS_PER_BATCH {batch}: the number of GPUs that the "
+            "batch and the learning rate are meant for, or 0"
+        )
 
 
 def max_gradient_norm(cfg: CfgNode) -> float:

@@ -39,17 +39,18 @@ class Step:
     weights: dict[str, Tensor]
 
 
-def save_step(folder: str, iteration: int, model: nn.Module, error: DivergedError) -> str:
+def save_step(folder: str, model: nn.Module, error: DivergedError) -> str:
     """Writes the step that ended with ``error`` into ``folder``; returns the file's path."""
     tensors: dict[str, Tensor] = {}
     document = {
-        "iteration": iteration,
+        "iteration": error.iteration,
         "micro_batches": _encode(error.micro_batches, tensors),
         "random_state": _encode(error.random_state, tensors),
     }
     tensors |= {_WEIGHTS + name: _own_copy(value) for name, value in model.state_dict().items()}
     PathManager.mkdirs(folder)
-    path = os.path.join(folder, f"diverged_{iteration:07d}_rank{comm.get_rank()}.safetensors")
+    name = f"diverged_{error.iteration:07d}_rank{comm.get_rank()}.safetensors"
+    path = os.path.join(folder, name)
     local = PathManager.get_local_path(path)
     save_file(tensors, local + ".part", {"step": json.dumps(document)})
     os.replace(local + ".part", local)

@@ -3,7 +3,8 @@
 import logging
 import os
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import chain
 
 import torch
@@ -31,7 +32,12 @@ from vost_sgg.engine.accumulation import AccumulationTrainer, DivergedError
 from vost_sgg.engine.checkpointer import SGGCheckpointer
 from vost_sgg.engine.class_embeddings import fill_class_embeddings
 from vost_sgg.engine.hooks import EpochCheckpointer, cut_unfinished_line
-from vost_sgg.engine.optimizer import build_optimizer, max_gradient_norm, schedule_in_iterations
+from vost_sgg.engine.optimizer import (
+    build_optimizer,
+    check_reference_world_size,
+    max_gradient_norm,
+    schedule_in_iterations,
+)
 from vost_sgg.engine.priors import build_mapper, check_priors, check_videos, priors_identity
 from vost_sgg.engine.random_state import preserved_random_state, set_random_state
 from vost_sgg.engine.replay import save_step
@@ -62,6 +68,7 @@ class SGGTrainer(DefaultTrainer):
             raise ValueError(
                 f"MODEL.META_ARCHITECTURE {cfg.MODEL.META_ARCHITECTURE} has nothing to train; evaluate it: --eval-only"
             )
+        check_reference_world_size(cfg)
         cfg = self.auto_scale_workers(cfg, comm.get_world_size())
         # First of all: a misspelt name must not be found at the end of the first epoch.
         self._evaluators = self.build_evaluators(cfg)
@@ -155,11 +162,23 @@ class SGGTrainer(DefaultTrainer):
         return self._last_eval_results
 
     def run_step(self) -> None:
-        """Raises FloatingPointError if a loss or gradient is not finite; the step is kept, to be run again."""
-        try:
+        """Raises FloatingPointError if a loss or gradient, mostly of the step before, is not finite; that step is kept,
+        to be run again.
+        """
+        with self._kept_if_diverged():
             super().run_step()
+
+    def check_step(self) -> None:
+        """As :meth:`run_step`, of the last step: asked before its outcome is kept."""
+        with self._kept_if_diverged():
+            self._trainer.check_step()
+
+    @contextmanager
+    def _kept_if_diverged(self) -> Iterator[None]:
+        try:
+            yield
         except DivergedError as error:
-            path = save_step(self.cfg.OUTPUT_DIR, self.iter, self.bare_model, error)
+            path = save_step(self.cfg.OUTPUT_DIR, self.bare_model, error)
             raise FloatingPointError(
                 f"{error}. tools/replay_step.py {path} runs the step again"
             ) from error
