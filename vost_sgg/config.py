@@ -71,6 +71,9 @@ def _add_model(cfg: CfgNode) -> None:
     # Where the features of tools/extract_clip.py lie:
     # <CACHE>/<data set>/<VLM's tag>/<task>/<CLIP>-<region mode>-<resize>/.
     m.PRIORS.CACHE = "./output/priors"
+    # Probability that a training frame's answer is withheld, as if the VLM had failed on it: for a model that is to work
+    # without answers too. 0 in the paper, as far as it says.
+    m.PRIORS.WITHHOLD = 0.0
     # Frames of one video whose regions pass CLIP in one forward.
     m.PRIORS.FRAMES_PER_BATCH = 16
     m.PRIORS.CLIP = CfgNode()

@@ -15,7 +15,7 @@ from vost_sgg.structures import FramePriors
 FLIP = RandomFlip(1.0), ResizeWithTruncation((64,), 1000)
 
 
-def priors_of(record):
+def priors_of(record, answered=True):
     """The frame's pairs, with their given boxes."""
     truth = frame_ground_truth(record)
     corners = truth.boxes[truth.pairs] / (48, 32, 48, 32)
@@ -36,15 +36,16 @@ def records(tmp_path):
     return tiny_records(tmp_path, {"A.mp4": 2})
 
 
-def mapped(records, is_train, read_priors, *augmentations):
+def mapped(records, is_train, read_priors, *augmentations, epoch=0, **options):
     mapper = ClipMapper(
         is_train=is_train,
         augmentations=augmentations,
         image_format="RGB",
         seed=0,
         read_priors=read_priors,
+        **options,
     )
-    return mapper(records, {0: [1]})["frames"]
+    return mapper(records, {0: [1]}, epoch=epoch)["frames"]
 
 
 def test_without_a_reader_there_is_no_key(records):
@@ -73,7 +74,7 @@ def test_a_flip_mirrors_the_centre_only(records):
 
 
 def test_a_box_that_is_not_there_stays_away(records):
-    def without_first(record):
+    def without_first(record, answered):
         priors = priors_of(record)
         priors.boxes[0, 1] = 0
         return priors
@@ -90,10 +91,28 @@ def test_testing_leaves_them_alone(records):
 
 
 def test_a_frame_without_priors_has_empty_ones(records):
-    def nothing(record):
+    def nothing(record, answered):
         priors = priors_of(record)
         return replace(priors, **{k: v[:0] for k, v in vars(priors).items()})
 
     for is_train in (True, False):
         for frame in mapped(records, is_train, nothing, *FLIP):
             assert len(frame["priors"]) == 0 and frame["priors"].boxes.shape == (0, 2, 4)
+
+
+def test_answers_are_withheld_in_training_alone_and_anew_each_epoch(tmp_path):
+    records = tiny_records(tmp_path, {"A.mp4": 40})
+
+    def answered(is_train, epoch):
+        asked = []
+
+        def read(record, answered):
+            asked.append(answered)
+            return priors_of(record)
+
+        mapped(records, is_train, read, epoch=epoch, withhold=0.25)
+        return asked
+
+    first, second = answered(True, 0), answered(True, 1)
+    assert 20 <= sum(first) < 40 and first != second and first == answered(True, 0)
+    assert all(answered(False, 0))

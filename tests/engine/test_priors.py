@@ -32,6 +32,7 @@ def cfg(tmp_path):
         *("MODEL.VLM.TAG", "simulated", "MODEL.VLM.CACHE", str(tmp_path / "vlm")),
         *("MODEL.PRIORS.CACHE", str(tmp_path / "priors"), "OUTPUT_DIR", str(tmp_path / "output")),
         *("DATASETS.TRAIN", "('tiny_train',)", "DATASETS.TEST", "('tiny_test',)"),
+        *("MODEL.PRIORS.CLIP.WEIGHTS", "random", "MODEL.PRIORS.WITHHOLD", "0.0"),
         *("DATALOADER.NUM_WORKERS", "0", "INPUT.RANDOM_FLIP", "none", "SOLVER.IMS_PER_BATCH", "4"),
     ]
     return get_vost_cfg(CONFIG, opts)

@@ -129,6 +129,17 @@ def test_a_missing_answer_empties_the_predicates_text_only(readers, records):
     assert np.allclose(np.linalg.norm(empty.regions, axis=-1), 1, atol=1e-2)
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_without_its_answer_a_frame_is_as_one_that_the_vlm_failed_on(readers, records, task):
+    answered, withheld = (readers[task](records[0], answered=a) for a in (True, False))
+    if task != "predcls":
+        assert len(answered) == 2 and len(withheld) == 0
+        return
+    assert withheld.text_mask.tolist() == [[True, True, False]] * 2
+    for name in ("regions", "boxes", "pairs"):
+        assert np.array_equal(getattr(withheld, name), getattr(answered, name))
+
+
 def test_a_box_that_was_not_given_is_zeros_and_so_are_its_regions(readers, records):
     objectless, personless = (readers["sgdet"](records[i]) for i in (3, 4))
     assert (objectless.boxes[..., 2] > 0).tolist() == [[True, True], [True, False]]

@@ -24,4 +24,5 @@ def mini(datasets, tmp_path, monkeypatch):
         *("DATASETS.TRAIN", "('ag_sample_mini_train',)"),
         *("DATASETS.TEST", "('ag_sample_mini_test',)", "MODEL.VLM.CACHE", str(tmp_path / "vlm")),
         *("MODEL.PRIORS.CACHE", str(tmp_path / "priors"), "OUTPUT_DIR", str(tmp_path / "output")),
+        *("MODEL.PRIORS.CLIP.WEIGHTS", "random"),
     ]

@@ -26,6 +26,7 @@ MODELS = ("--models", "oed", "vost")
 
 
 OPTS = [*map(str, (*SIZE, *SCHEDULE)), *DATASETS, "TEST.EVAL_EPOCHS", "0"]
+OPTS += ["MODEL.PRIORS.CLIP.WEIGHTS", "random"]
 OPTS += ["STAGES.SPATIAL.SOLVER.EPOCHS", "1", "STAGES.TEMPORAL.SOLVER.EPOCHS", "1"]
 
 

@@ -1,5 +1,7 @@
 """From answers to features to a trained model, as a user types it."""
 
+import os
+
 import pytest
 
 from tools import extract_clip, extract_vlm, train_net
@@ -12,7 +14,7 @@ def test_extract_and_verify(mini, tmp_path, capfd, task):
     extract_vlm.main([*config, *mini])
     extract_clip.main([*config, *mini])
     output, progress = capfd.readouterr()
-    folder = tmp_path / f"priors/ag_sample_mini_test/simulated/{task}/tiny-overlay-squash"
+    folder = tmp_path / f"priors/ag_sample_mini_test/simulated/{task}/tiny-crop-squash"
     assert f"features: {folder}" in output and "CLIP has random weights" in output
     assert "4 of 4 videos are complete" in output and "CLIP tiny: 100%" in progress
     extract_clip.main([*config, "--verify", *mini])
@@ -35,4 +37,22 @@ def test_a_model_is_trained_on_them(mini, tmp_path, capfd):
     output = capfd.readouterr().out
     assert "VOST-SGG" in output
     assert (tmp_path / "output/spatial/model_final.pth").is_file()
-    assert get_vost_cfg(config[1]).MODEL.PRIORS.CLIP.WEIGHTS == "random"
+
+
+def test_the_samples_clip_is_trained_where_its_configs_look_for_it(mini, tmp_path, capfd):
+    clip = get_vost_cfg("configs/sample/clip.yaml")
+    wanted = get_vost_cfg("configs/sample/vost_sgdet.yaml").MODEL.PRIORS.CLIP.WEIGHTS
+    assert os.path.normpath(wanted) == os.path.normpath(
+        f"{clip.OUTPUT_DIR}/spatial/model_final.pth"
+    )
+
+    weights = ["MODEL.PRIORS.CLIP.WEIGHTS", str(tmp_path / "output/spatial/model_final.pth")]
+    config = ["--config-file", "configs/sample/vost_predcls.yaml", "--split", "test"]
+    extract_vlm.main([*config, *mini])
+    with pytest.raises(SystemExit):
+        extract_clip.main([*config, *mini, *weights])
+    assert "configs/sample/clip.yaml" in capfd.readouterr().err
+    short = ["DATASETS.TEST", "()", "STAGES.SPATIAL.SOLVER.EPOCHS", "1"]
+    train_net.main(["--config-file", "configs/sample/clip.yaml", *mini, *short])
+    extract_clip.main([*config, *mini, *weights])
+    assert "4 of 4 videos are complete" in capfd.readouterr().out

@@ -25,6 +25,7 @@ def opts(tmp_path_factory):
     for split, videos in (("train", {"A.mp4": 5, "B.mp4": 1}), ("test", VIDEOS)):
         register(f"ag_sample_tiny_{split}", tiny_records(folder / "frames", videos))
     caches = ["MODEL.VLM.CACHE", folder / "vlm", "MODEL.PRIORS.CACHE", folder / "priors"]
+    caches += ["MODEL.PRIORS.CLIP.WEIGHTS", "random"]
     opts = [*OPTS, *map(str, caches), "OUTPUT_DIR", str(folder / "extraction")]
     for split in ("train", "test"):
         for tool in (extract_vlm, extract_clip):

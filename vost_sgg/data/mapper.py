@@ -34,7 +34,9 @@ class ClipMapper:
         augmentations: applied in turn; one draw, and the first frame's output size, hold for the whole clip (as OED).
         image_format: colour order of the images, as ``detectron2.data.detection_utils.read_image``.
         seed: with the epoch and the first frame's id, the seed of the augmentations.
-        read_priors: gives the priors of a record, in which the boxes are numpy; None: frames have none.
+        read_priors: gives the priors of a record, in which the boxes are numpy; None: frames have none. Called with
+            ``answered=False`` it gives what is left where the VLM failed on the frame.
+        withhold: probability that a training frame's priors are read so, drawn anew each epoch.
     """
 
     @configurable
@@ -45,18 +47,21 @@ class ClipMapper:
         augmentations: Sequence[T.Augmentation],
         image_format: str,
         seed: int,
-        read_priors: Callable[[Mapping], FramePriors] | None = None,
+        read_priors: Callable[..., FramePriors] | None = None,
+        withhold: float = 0.0,
     ):
         self.is_train = is_train
         self.augmentations = T.AugmentationList(augmentations)
         self.image_format = image_format
         self.seed = seed
         self.read_priors = read_priors
+        self.withhold = withhold
 
     @classmethod
     def from_config(cls, cfg: CfgNode, *, is_train: bool, read_priors=None):
         return {
             "read_priors": read_priors,
+            "withhold": cfg.MODEL.PRIORS.WITHHOLD,
             "is_train": is_train,
             "augmentations": build_augmentations(cfg, is_train),
             "image_format": cfg.INPUT.FORMAT,
@@ -87,14 +92,17 @@ class ClipMapper:
             to_first = []
             if image.shape != images[0].shape:
                 to_first = [T.ResizeTransform(*image.shape[:2], *images[0].shape[:2])]
-            frames.append(self._map_frame(record, image, T.TransformList(to_first) + transforms))
+            transforms_of_frame = T.TransformList(to_first) + transforms
+            frames.append(self._map_frame(record, image, transforms_of_frame, epoch))
         return {"frames": frames, "references": dict(references)}
 
     def _draw_transforms(self, image: np.ndarray, epoch: int, image_id: str) -> T.TransformList:
         with numpy_seeded(derived_seed("augmentation", self.seed, epoch, image_id)):
             return self.augmentations(T.AugInput(image))
 
-    def _map_frame(self, record: Mapping, image: np.ndarray, transforms: T.TransformList) -> dict:
+    def _map_frame(
+        self, record: Mapping, image: np.ndarray, transforms: T.TransformList, epoch: int
+    ) -> dict:
         image = transforms.apply_image(image)
         ground_truth = frame_ground_truth(record)
         if self.is_train:
@@ -103,7 +111,7 @@ class ClipMapper:
         frame["image"] = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
         frame["ground_truth"] = ground_truth
         if self.read_priors is not None:
-            priors = self.read_priors(record)
+            priors = self.read_priors(record, answered=not self._withheld(record, epoch))
             size = record["width"], record["height"]
             frame["priors"] = (
                 _transform_priors(priors, transforms, size, image.shape[:2])
@@ -111,6 +119,13 @@ class ClipMapper:
                 else priors
             )
         return frame
+
+    def _withheld(self, record: Mapping, epoch: int) -> bool:
+        """So that a model works where the VLM fails, it must meet such frames; a VLM fails on few of them."""
+        if not self.is_train or not self.withhold:
+            return False
+        draw = derived_seed("withheld answer", self.seed, epoch, record["image_id"])
+        return draw < self.withhold * 2**64
 
 
 def read_frame(record: Mapping, image_format: str) -> np.ndarray:

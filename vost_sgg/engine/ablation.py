@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 
 import torch
+from detectron2.config import CfgNode
 from detectron2.utils.file_io import PathManager
 
 import vost_sgg
+from vost_sgg.config import get_vost_cfg
 from vost_sgg.engine.ablation_run import Run
+from vost_sgg.engine.stages import final_stage, result_of
 from vost_sgg.evaluation.ablation import (
     ABLATION_FILE,
     ABLATION_VERSION,
@@ -26,6 +29,7 @@ from vost_sgg.registry import nearest
 from vost_sgg.vlm import cache_folder
 
 VLM = "vlm"
+CLIP_CONFIG = "clip.yaml"
 
 
 @dataclass(kw_only=True)
@@ -86,13 +90,18 @@ class Ablation:
         return [run for run in self.runs if not run.is_finished()]
 
     def prior_commands(self, runs: Sequence[Run]) -> Iterator[tuple[str, list[str]]]:
-        """The tools, with arguments, that extract what ``runs`` read, each data set's answers and features once; what
-        is there is kept.
+        """The tools, with arguments, that make what ``runs`` read, each data set's answers and features once; what is
+        there is kept. Where the folder of configs has a ``clip.yaml``, and CLIP's weights are to be its result and are
+        not there, it is trained first.
         """
         begun, folder = set(), os.path.join(self.output_dir, "priors")
+        clip = os.path.join(self.config_dir, CLIP_CONFIG)
         for run in runs:
             if run.seed is not None and not reads_priors(run.cfg):
                 continue
+            if run.seed is not None and clip not in begun and _is_to_be_trained(clip, run.cfg):
+                yield "train_net", ["--config-file", clip, "--resume"]
+                begun.add(clip)
             for split in ("test",) if run.seed is None else ("train", "test"):
                 names = run.cfg.DATASETS[split.upper()]
                 tools = {"extract_vlm": [cache_folder(run.cfg, name) for name in names]}
@@ -161,6 +170,14 @@ class Ablation:
             folder=os.path.join(self.output_dir, folder),
             opts=tuple(map(str, opts)),
         )
+
+
+def _is_to_be_trained(clip: str, cfg: CfgNode) -> bool:
+    """Whether the config file ``clip`` makes the weights that ``cfg`` reads and that are not there."""
+    weights = cfg.MODEL.PRIORS.CLIP.WEIGHTS
+    if PathManager.isfile(weights) or not PathManager.isfile(clip):
+        return False
+    return os.path.abspath(result_of(final_stage(get_vost_cfg(clip)))) == os.path.abspath(weights)
 
 
 def _row(runs: list[Run], results: list[dict]) -> dict:

@@ -40,7 +40,7 @@ def remaining_stages(cfg: CfgNode, *, resume: bool) -> Iterator[CfgNode]:
     begun = [i for i, stage in enumerate(stages.values()) if _has_checkpoint(stage)]
     if resume and begun and begun[-1] > begin:
         begin = begun[-1]
-        weights = _result_of(stages[names[begin - 1]])
+        weights = result_of(stages[names[begin - 1]])
         logger.info(f"--resume: stage {names[begin]} has begun, those before it are left out")
     if not resume and comm.is_main_process():
         # A later --resume must not take an older run's stages for this one's.
@@ -52,7 +52,7 @@ def remaining_stages(cfg: CfgNode, *, resume: bool) -> Iterator[CfgNode]:
             logger.info(f"stage {name}, in {stage.OUTPUT_DIR}")
             _write_config(stage)
         yield stage
-        weights = _result_of(stages[name])
+        weights = result_of(stages[name])
         comm.synchronize()
 
 
@@ -104,7 +104,8 @@ def _write_config(stage: CfgNode) -> None:
             file.write(stage.dump())
 
 
-def _result_of(stage: CfgNode) -> str:
+def result_of(stage: CfgNode) -> str:
+    """The checkpoint that a stage leaves."""
     return os.path.join(stage.OUTPUT_DIR, f"{FINAL_NAME}.pth")
 
 

@@ -61,8 +61,13 @@ class PriorsFolder:
         self.fingerprint = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
         self._texts = read_texts(path)
 
-    def read(self, record: Mapping) -> FramePriors:
+    def read(self, record: Mapping, *, answered: bool = True) -> FramePriors:
         """The priors of one frame, numpy, float32.
+
+        Args:
+            record: of the frame.
+            answered: False: as if the VLM had failed on the frame. In PredCLS the predicates are then missing, in
+                SGCLS and SGDET all pairs.
 
         Raises:
             CacheError: the video has no features, or its features know no such frame, or one with other given boxes.
@@ -74,9 +79,14 @@ class PriorsFolder:
         pairs = slice(*file.pair_starts[row : row + 2].tolist())
         if not _are_of(file, pairs, record, self._task):
             raise self._other_data(f"frame {record['image_id']} had other boxes or classes")
+        predicates = file.predicates[pairs]
+        if not answered and self._task == "predcls":
+            predicates = np.zeros_like(predicates)
+        elif not answered:
+            pairs, predicates = slice(pairs.start, pairs.start), predicates[:0]
         regions = file.regions(*file.region_starts[row : row + 2].tolist())
         stored = FramePairs(
-            file.classes[pairs], file.predicates[pairs], file.boxes[pairs], file.pairs[pairs]
+            file.classes[pairs], predicates, file.boxes[pairs], file.pairs[pairs]
         )
         return frame_priors(stored, file.region_rows[pairs], regions, self._texts)
 
@@ -120,10 +130,10 @@ class PriorsReader:
             folders.append(PriorsFolder(path, feature_settings(cfg, name)))
         return cls(folders)
 
-    def __call__(self, record: Mapping) -> FramePriors:
-        """The priors of one frame. Raises CacheError if nothing is stored of it."""
+    def __call__(self, record: Mapping, *, answered: bool = True) -> FramePriors:
+        """As :meth:`PriorsFolder.read`. Raises CacheError if nothing is stored of the frame."""
         self.check([record["video_id"]])
-        return self._folder_of[record["video_id"]].read(record)
+        return self._folder_of[record["video_id"]].read(record, answered=answered)
 
     def check(self, video_ids: Iterable[str]) -> None:
         """Raises CacheError, with their number, if any of the videos has no priors."""
