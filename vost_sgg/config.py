@@ -71,8 +71,8 @@ def _add_model(cfg: CfgNode) -> None:
     # Where the features of tools/extract_clip.py lie:
     # <CACHE>/<data set>/<VLM's tag>/<task>/<CLIP>-<region mode>-<resize>/.
     m.PRIORS.CACHE = "./output/priors"
-    # Probability that a training frame's answer is withheld, as if the VLM had failed on it: for a model that is to work
-    # without answers too. 0 in the paper, as far as it says.
+    # Probability that a training frame's answer is withheld, as if the VLM had failed on it: for a model that is to
+    # work without answers too. 0 in the paper, as far as it says.
     m.PRIORS.WITHHOLD = 0.0
     # Frames of one video whose regions pass CLIP in one forward.
     m.PRIORS.FRAMES_PER_BATCH = 16
@@ -243,7 +243,9 @@ def _add_training(cfg: CfgNode) -> None:
     s.WEIGHT_DECAY = 1e-4
     # Learning rate of the backbone is BASE_LR times this.
     s.BACKBONE_MULTIPLIER = 0.1
-    # Clips (target frames) of one optimizer step, over all GPUs; 16 is OED's 8 GPUs with 2 each.
+    # Clips (target frames) of one optimizer step, over all GPUs; 16 is OED's 8 GPUs with 2 each. It is the same on any
+    # number of GPUs, unless detectron2's SOLVER.REFERENCE_WORLD_SIZE says how many it is meant for: batch and learning
+    # rate are then scaled to those that there are.
     s.IMS_PER_BATCH = 16
     # Micro-batches that one optimizer step accumulates, so that a batch fits fewer GPUs.
     s.ACCUMULATION_STEPS = 1
@@ -258,6 +260,12 @@ def _add_training(cfg: CfgNode) -> None:
     cfg.TEST.EVAL_EPOCHS = 1
     # Frames of one video that pass the spatial phase together when testing.
     cfg.TEST.FRAMES_PER_BATCH = 8
+    # bfloat16 where autocast allows, when testing and in the frozen spatial phase while the temporal one is trained.
+    cfg.TEST.AMP = CfgNode()
+    cfg.TEST.AMP.ENABLED = False
+    # torch.compile of backbone, image encoder and decoder, for --eval-only and the predictor: quicker, after minutes of
+    # compiling at the first frames of each size.
+    cfg.TEST.COMPILE = False
     cfg.SEED = 42
     # Python modules to import before anything is built: where parts of your own are registered.
     cfg.IMPORTS = ()

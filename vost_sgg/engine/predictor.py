@@ -23,6 +23,7 @@ from vost_sgg.engine.graphs import scene_graph
 from vost_sgg.engine.run_identity import model_identity
 from vost_sgg.engine.trainer import SGGTrainer, has_parameters
 from vost_sgg.engine.video_priors import PriorsSource
+from vost_sgg.modeling.inference import prepare_for_inference
 from vost_sgg.scene_graph import SceneGraph
 from vost_sgg.vlm.words import Vocabulary
 
@@ -180,4 +181,5 @@ def check_runs_on_videos(cfg: CfgNode) -> None:
 def _load(cfg: CfgNode) -> torch.nn.Module:
     model = SGGTrainer.build_model(cfg)
     SGGCheckpointer(model, meta=model_identity(cfg), strict=True).load(cfg.MODEL.WEIGHTS)
-    return model.eval()
+    prepare_for_inference(model, compiled=cfg.TEST.COMPILE)
+    return model

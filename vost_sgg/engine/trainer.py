@@ -44,6 +44,7 @@ from vost_sgg.engine.replay import save_step
 from vost_sgg.engine.run_identity import check_resumable, model_identity, run_identity
 from vost_sgg.evaluation import EVALUATOR, FrequencyBaseline
 from vost_sgg.modeling import DETRDetector
+from vost_sgg.modeling.inference import prepare_for_inference
 from vost_sgg.modeling.matcher import check_room
 from vost_sgg.registry import check_registered
 
@@ -244,8 +245,8 @@ def has_parameters(cfg: CfgNode) -> bool:
 
 
 def load_for_evaluation(cfg: CfgNode, *, resume: bool = False) -> nn.Module:
-    """The config's model with the weights of ``MODEL.WEIGHTS``, or of the last checkpoint of OUTPUT_DIR; a model that
-    has none as it is built.
+    """The config's model with the weights of ``MODEL.WEIGHTS``, or of the last checkpoint of OUTPUT_DIR, made quick by
+    :func:`prepare_for_inference`; a model that has none as it is built.
 
     Args:
         resume: prefer the last checkpoint, where there is one.
@@ -269,7 +270,8 @@ def load_for_evaluation(cfg: CfgNode, *, resume: bool = False) -> nn.Module:
             f"{cfg.OUTPUT_DIR}"
         )
     checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=resume)
-    return checkpointer.model
+    prepare_for_inference(model, compiled=cfg.TEST.COMPILE)
+    return model
 
 
 def check_slots(model: nn.Module, index: VideoIndex) -> None:

@@ -71,6 +71,7 @@ class DETRDetector(FrameModel):
             "pixel_mean": cfg.MODEL.PIXEL_MEAN,
             "pixel_std": cfg.MODEL.PIXEL_STD,
             "frames_per_batch": cfg.TEST.FRAMES_PER_BATCH,
+            "inference_amp": cfg.TEST.AMP.ENABLED,
         }
 
     def forward(self, clips: list[dict]) -> dict[str, Tensor] | list[list[FramePrediction]]:
@@ -84,7 +85,10 @@ class DETRDetector(FrameModel):
             :class:`FramePrediction` of each target in the order of ``references``, in original pixels: every query's
             box, likeliest class and its probability, and no pairs.
         """
-        return self.losses(clips) if self.training else [self.inference(clip) for clip in clips]
+        if self.training:
+            return self.losses(clips)
+        with self.as_tested():
+            return [self.inference(clip) for clip in clips]
 
     def losses(self, clips: list[dict]) -> dict[str, Tensor]:
         """The training half of :meth:`forward`."""

@@ -1,6 +1,7 @@
 """What every meta-architecture begins with: frames of any size -> image memory F."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from detectron2.modeling import BACKBONE_REGISTRY, build_backbone
@@ -22,6 +23,7 @@ class FrameModel(nn.Module):
         pixel_mean: Sequence[float],
         pixel_std: Sequence[float],
         frames_per_batch: int,
+        inference_amp: bool = False,
     ):
         """
         Args:
@@ -30,6 +32,7 @@ class FrameModel(nn.Module):
             image_encoder: a part of that registry.
             pixel_mean, pixel_std: of the three channels, in [0, 255].
             frames_per_batch: frames of one video that are encoded together when testing.
+            inference_amp: test in bfloat16 where autocast allows.
         """
         super().__init__()
         # The convolutions of CPUs and of GPUs with tensor cores are quicker so; the numbers are the same.
@@ -37,6 +40,7 @@ class FrameModel(nn.Module):
         self.in_feature = in_feature
         self.image_encoder = image_encoder
         self.frames_per_batch = frames_per_batch
+        self.inference_amp = inference_amp
         self.register_buffer(
             "pixel_mean", torch.tensor(pixel_mean).view(-1, 1, 1), persistent=False
         )
@@ -55,6 +59,23 @@ class FrameModel(nn.Module):
             if not any(p.requires_grad for p in part.parameters()):
                 part.eval()
         return self
+
+    def as_tested(self) -> AbstractContextManager:
+        """The precision of testing, around a forward pass."""
+        # Not a disabled autocast, which would end one that is around it.
+        amp = self.inference_amp
+        return torch.autocast(self.device.type, torch.bfloat16) if amp else nullcontext()
+
+    @contextmanager
+    def as_tested_if_frozen(self, *parts: nn.Module | None) -> Iterator[None]:
+        """Around the pass through ``parts`` when training: if none of them learns, without gradients and in the
+        precision of testing.
+        """
+        if any(p.requires_grad for part in parts if part is not None for p in part.parameters()):
+            yield
+        else:
+            with torch.no_grad(), self.as_tested():
+                yield
 
     def preprocess(self, frames: Sequence[dict]) -> tuple[Tensor, Tensor | None]:
         """Frames of any sizes -> (B, 3, H, W) normalised images, zero-padded bottom and right (as OED), and their

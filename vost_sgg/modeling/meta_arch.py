@@ -1,6 +1,7 @@
 """The one meta-architecture: frames -> image memory -> pair queries -> frame state -> scene graphs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from detectron2.config import CfgNode, configurable
@@ -58,10 +59,12 @@ class OneStageSGG(FrameModel):
         pixel_mean: Sequence[float],
         pixel_std: Sequence[float],
         frames_per_batch: int,
+        inference_amp: bool = False,
     ):
         """
         Args:
-            backbone, in_feature, image_encoder, pixel_mean, pixel_std, frames_per_batch: as :class:`FrameModel`.
+            backbone, in_feature, image_encoder, pixel_mean, pixel_std, frames_per_batch, inference_amp: as
+                :class:`FrameModel`.
             query_initializer, decoder: parts of the registries of those names.
             entity_heads, predicate_heads, criterion: as the classes of those names.
             multimodal_encoder: a part of that registry, whose memory the predicate decoder attends to; None: F.
@@ -77,6 +80,7 @@ class OneStageSGG(FrameModel):
             pixel_mean=pixel_mean,
             pixel_std=pixel_std,
             frames_per_batch=frames_per_batch,
+            inference_amp=inference_amp,
         )
         self.query_initializer = query_initializer
         self.decoder = decoder
@@ -118,6 +122,7 @@ class OneStageSGG(FrameModel):
             "pixel_mean": cfg.MODEL.PIXEL_MEAN,
             "pixel_std": cfg.MODEL.PIXEL_STD,
             "frames_per_batch": cfg.TEST.FRAMES_PER_BATCH,
+            "inference_amp": cfg.TEST.AMP.ENABLED,
         }
 
     @property
@@ -140,7 +145,10 @@ class OneStageSGG(FrameModel):
             When training, the weighted losses of every clip's targets, by name. When testing, for each clip the
             :class:`FramePrediction` of each target in the order of ``references``, in original pixels.
         """
-        return self.losses(clips) if self.training else [self.inference(clip) for clip in clips]
+        if self.training:
+            return self.losses(clips)
+        with self.as_tested():
+            return [self.inference(clip) for clip in clips]
 
     def losses(self, clips: list[dict]) -> dict[str, Tensor]:
         """The training half of :meth:`forward`: the targets of the clips are supervised."""
@@ -151,8 +159,10 @@ class OneStageSGG(FrameModel):
             target_rows += [first + target for target in clip["references"]]
             references += [[first + r for r in rows] for rows in clip["references"].values()]
         targets = PairTargets.stack([frame["ground_truth"] for frame in frames], self.device)
-        queries, priors = self.pair_queries(targets, [frame.get("priors") for frame in frames])
-        state = self.spatial_phase(*self.preprocess(frames), queries, priors)
+        spatial = (self.backbone, self.image_encoder, self.query_initializer, self.decoder)
+        with self.as_tested_if_frozen(*spatial, self.multimodal_encoder):
+            queries, priors = self.pair_queries(targets, [frame.get("priors") for frame in frames])
+            state = self.spatial_phase(*self.preprocess(frames), queries, priors)
         if self.temporal_aggregator is None:
             outputs = self.spatial_outputs(
                 state.pair[:, target_rows], state.predicate[:, target_rows]
@@ -209,11 +219,14 @@ class OneStageSGG(FrameModel):
             padding_mask: (B, H, W) bool, True on padding, or None.
             queries: the pair slots of the B frames.
             priors: of the B frames; needed by a multi-modal encoder.
+
+        Returns:
+            float32 states, whatever the phase ran in.
         """
         memory = self.encode(images, padding_mask)
-        if self.multimodal_encoder is None:
-            return self.decoder(queries, memory, memory)
-        return self.decoder(queries, memory, self.multimodal_encoder(priors))
+        encoder = self.multimodal_encoder
+        state = self.decoder(queries, memory, memory if encoder is None else encoder(priors))
+        return replace(state, pair=state.pair.float(), predicate=state.predicate.float())
 
     def spatial_outputs(self, pair: Tensor, predicate: Tensor) -> dict[str, Tensor]:
         """The spatial phase's heads on (..., N, d) states: (..., N, c) each."""
