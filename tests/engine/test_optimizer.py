@@ -1,5 +1,7 @@
 """Parameter groups and the schedule, as OED's."""
 
+import copy
+
 import pytest
 import torch
 from detectron2.solver import build_lr_scheduler
@@ -37,24 +39,31 @@ def test_the_backbone_learns_slower_and_everything_decays():
     assert {group["weight_decay"] for group in optimizer.param_groups} == {1e-4}
 
 
-def test_the_state_of_an_optimizer_that_was_not_fused_is_gone_on_from():
+def test_one_that_was_not_fused_is_gone_on_from_with_the_same_numbers():
+    """Also for weights and gradients in channels-last order, which the fused kernel reads as they lie in memory."""
+
     def stepped(optimizer, model):
-        for parameter in model.parameters():
-            parameter.grad = torch.full_like(parameter, 0.5) if parameter.requires_grad else None
+        optimizer.zero_grad()
+        model(images).square().mean().backward()
         optimizer.step()
 
-    old, new = make_model(), make_model()
-    new.load_state_dict(old.state_dict())
-    fused = build_optimizer(get_vost_cfg(), new)
-    plain = torch.optim.AdamW(build_optimizer(get_vost_cfg(), old).param_groups, fused=False)
-    for group in plain.param_groups:
-        group["fused"] = False
+    images = torch.randn(2, 3, 8, 8).contiguous(memory_format=torch.channels_last)
+    old = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+    new = copy.deepcopy(old)
+    fused, plain = build_optimizer(get_vost_cfg(), new), torch.optim.AdamW(old.parameters())
+    plain.param_groups.clear()
+    for group in fused.param_groups:
+        named = zip(new.parameters(), old.parameters(), strict=True)
+        theirs = [b for a, b in named if any(a is p for p in group["params"])]
+        plain.add_param_group({**group, "params": theirs, "fused": None})
     stepped(plain, old)
     new.load_state_dict(old.state_dict())
     fused.load_state_dict(plain.state_dict())
-    for optimizer, model in ((plain, old), (fused, new)):
-        stepped(optimizer, model)
+    for _ in range(3):
+        stepped(plain, old)
+        stepped(fused, new)
     assert all(group["fused"] for group in fused.param_groups)
+    assert not new.weight.is_contiguous()
     for mine, theirs in zip(new.parameters(), old.parameters(), strict=True):
         torch.testing.assert_close(mine, theirs)
 
