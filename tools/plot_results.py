@@ -2,41 +2,40 @@
 
     python tools/plot_results.py output/oed_predcls output/vost_predcls --output plots
     python tools/plot_results.py output/seed0 output/seed1 "wide=output/other" --constraint no --rank 20 --output plots
+    python tools/plot_results.py --training output/oed_predcls vost=output/vost_predcls --output plots
     python tools/plot_results.py --dataset ag_sample --output plots
 
 Of runs: per_predicate (bars, the most frequent predicate first, the rare ones marked), head_body_tail and recall_at_k.
-Of a data set: predicate_frequencies. RUN is as in tools/make_table.py; all runs are of one task, and several of one
-model are drawn as their mean.
+RUN is as in tools/make_table.py; all runs are of one task, and several of one model are drawn as their mean.
+Of trainings: training (losses, learning rate and recall at K against the iteration, stage by stage), also while they
+run; FOLDER is a run's, or one stage's. Of a data set: predicate_frequencies.
 """
 
 import argparse
 import os
-import sys
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Writes the plots and prints their paths; returns the exit status."""
+def main(argv: list[str] | None = None) -> None:
+    """Writes the plots and prints their paths."""
     parser = _parser()
     args = parser.parse_args(argv)
-    if not args.runs and not args.dataset:
-        parser.error("name a RUN or --dataset")
+    if not (args.runs or args.training or args.dataset):
+        parser.error("name a RUN, --training or --dataset")
     # Only now, so that --help needs no seconds.
     from detectron2.utils.file_io import PathManager
 
-    from vost_sgg.errors import error_text
+    from vost_sgg.engine.launching import SETUP_ERRORS, user_errors
     from vost_sgg.visualization.plots import save_figure
 
-    try:
+    with user_errors(*SETUP_ERRORS):
         figures = _run_figures(args.runs, args.constraint, args.rank) if args.runs else {}
+        if args.training:
+            figures["training"] = _training(args.training, args.rank)
         if args.dataset:
             figures["predicate_frequencies"] = _frequencies(args.dataset)
         PathManager.mkdirs(args.output)
         for name, figure in figures.items():
             print("\n".join(save_figure(figure, os.path.join(args.output, name))))
-    except (OSError, KeyError, ValueError) as error:
-        print(f"error: {error_text(error)}", file=sys.stderr)
-        return 1
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -44,6 +43,13 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("runs", nargs="*", metavar="RUN", help="results, as for make_table.py")
+    parser.add_argument(
+        "--training",
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="also plot the curves of these trainings; NAME=FOLDER gives one another name",
+    )
     parser.add_argument("--dataset", help="also plot how often predicates are annotated in it")
     parser.add_argument("--output", required=True, metavar="FOLDER", help="where plots are written")
     parser.add_argument(
@@ -57,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=10,
         choices=[10, 20, 50, 100],
-        help="K of the same two (default: %(default)s)",
+        help="K of the same two, and of training (default: %(default)s)",
     )
     return parser
 
@@ -120,6 +126,37 @@ def _absent(run) -> list[str]:
     return [name for name, count in counts if count == 0]
 
 
+def _training(arguments: list[str], rank: int):
+    from vost_sgg.evaluation.runs import split_name
+    from vost_sgg.visualization.training_log import losses, read_training
+    from vost_sgg.visualization.training_plot import plot_training
+
+    runs = {}
+    for argument in arguments:
+        name, folder = split_name(argument)
+        if (name or folder) in runs:
+            raise ValueError(f"two trainings are called {name or folder}: NAME=FOLDER renames one")
+        runs[name or folder] = read_training(folder)
+    logged = [curves for stages in runs.values() for curves in stages.values()]
+    names = dict.fromkeys(name for curves in logged for name in losses(curves))
+    panels = {name.replace("_", " "): name for name in names} | {"learning rate": "lr"}
+    evaluated = dict.fromkeys(name for curves in logged for name in curves if "/" in name)
+    return plot_training(runs, panels | _evaluations(list(evaluated), rank))
+
+
+def _evaluations(names: list[str], rank: int) -> dict[str, str]:
+    """Title of the panel -> name, of the numbers of an evaluation, ``[data set/]task/constraint/metric``, to draw."""
+    from vost_sgg.evaluation.protocols import CONSTRAINTS
+
+    parts = {name: name.rsplit("/", 2) for name in names}
+    several = len({where for where, *_ in parts.values()}) > 1
+    return {
+        f"{metric}, {CONSTRAINTS.get(kind, kind).lower()}{f' ({where})' if several else ''} (%)": name
+        for name, (where, kind, metric) in parts.items()
+        if metric in (f"R@{rank}", f"mR@{rank}", "AP")
+    }
+
+
 def _frequencies(dataset: str):
     from detectron2.data import MetadataCatalog
 
@@ -140,4 +177,4 @@ def _frequencies(dataset: str):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

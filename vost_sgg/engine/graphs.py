@@ -26,7 +26,7 @@ def scene_graph(
         threshold: triplets and pairs that score less (as the evaluation ranks them) are left out, and so are boxes of
             no pair (of a detector).
     """
-    nodes = _Nodes(frame.image.shape[1], frame.image.shape[0])
+    nodes = Nodes(frame.image.shape[1], frame.image.shape[0])
     best: dict[tuple[int, int], np.ndarray] = {}
     slots = predicted_slots(prediction)
     scores = predicted_entities(prediction)[2][np.asarray(prediction.pairs).reshape(-1, 2)]
@@ -46,14 +46,20 @@ def scene_graph(
     return _graph(nodes, best, frame, vocabulary, threshold)
 
 
-class _Nodes:
-    """Boxes by class, each once; the first one stays."""
+class Nodes:
+    """The things of a frame, ``classes``, ``boxes`` and ``scores``: of boxes of one class that overlap by an IoU of 0.5
+    the first one stays.
+
+    Args:
+        width, height: of the frame in pixels, to which boxes are cut.
+    """
 
     def __init__(self, width: int, height: int):
         self._limit = np.array([width, height, width, height], np.float64)
         self.classes, self.boxes, self.scores = [], [], []
 
     def row(self, category: int, box: np.ndarray, score: float) -> int:
+        """Where the thing stands; it is appended if it is a new one."""
         box = box.clip(0, self._limit)
         same = [i for i, known in enumerate(self.classes) if known == category]
         if same:

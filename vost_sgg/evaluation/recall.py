@@ -197,27 +197,34 @@ class SceneGraphRecall:
         unseen = self._unseen(targets)
         frame, column = _cells(targets, labelled, unseen)
         for constraint, tally in self._tallies.items():
-            found = self._ranked(slots, np.array(sizes), constraint)
+            found = ranked_triplets(slots, np.array(sizes), constraint, self.protocol)
             hits = matches.first_hits(found)
             pairs = matches.first_hits_of_pairs(found)[labelled]
             tally.add(frame, column, np.concatenate((hits, hits, hits[unseen], pairs)))
-
-    def _ranked(self, slots: PairSlots, sizes: np.ndarray, constraint: str) -> Triplets:
-        keep = RANKS[-1]
-        if self.protocol.nms:
-            # As OED: with its NMS on, 500 cells compete in "no" and all triplets in "with".
-            keep = 500 if constraint == "no" else len(slots.scores) * NUM_PREDICATES
-        candidates = candidate_triplets(slots, constraint, self.protocol)
-        found = ranked(candidates, len(sizes), max(keep, 1))
-        if self.protocol.nms:
-            found = without_duplicates(found, sizes, self.protocol.nms)
-        return found
 
     def _unseen(self, targets: Triplets) -> np.ndarray:
         if self._training is None:
             return np.zeros(0, int)
         objects = targets.slots.classes[targets.slot, 1]
         return np.flatnonzero(self._training.unseen(objects, targets.predicate))
+
+
+def ranked_triplets(
+    slots: PairSlots, sizes: np.ndarray, constraint: str, protocol: Protocol
+) -> Triplets:
+    """The triplets that predictions propose under ``constraint``, of each frame the best first, as recall reads them.
+
+    Args:
+        slots: of one or more frames.
+        sizes: (F, 2) width and height of each frame in the unit of the boxes.
+        constraint: one of the four; it need not be among those of ``protocol``.
+    """
+    keep = RANKS[-1]
+    if protocol.nms:
+        # As OED: with its NMS on, 500 cells compete in "no" and all triplets in "with".
+        keep = 500 if constraint == "no" else len(slots.scores) * NUM_PREDICATES
+    found = ranked(candidate_triplets(slots, constraint, protocol), len(sizes), max(keep, 1))
+    return without_duplicates(found, sizes, protocol.nms) if protocol.nms else found
 
 
 def _cells(targets: Triplets, labelled: np.ndarray, unseen: np.ndarray):

@@ -1,12 +1,17 @@
 """Scoring a prediction file against annotations, without a model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import numpy as np
 
 from vost_sgg.evaluation.prediction_file import ROWS, PredictionFile
 from vost_sgg.evaluation.scene_graph_scores import SceneGraphScores
 from vost_sgg.structures import FrameGroundTruth, FramePrediction
+
+# Of a frame that a file says nothing of.
+NOTHING = FramePrediction(
+    **{name: np.zeros((0, width) if width else 0, dtype) for name, (dtype, width) in ROWS.items()}
+)
 
 
 def rescore(
@@ -23,22 +28,27 @@ def rescore(
     Raises:
         ValueError: the file predicts a frame that is not annotated, or a prediction is wrong; the message names both.
     """
-    unknown = [image_id for image_id in file.image_ids if image_id not in annotations]
-    if unknown:
-        raise ValueError(
-            f"{file.path}: {len(unknown)} of its {len(file)} frames are not in the data set, such as {unknown[0]}: "
-            "name the data set that was predicted (--dataset)"
-        )
+    check_frames(file, annotations)
     missing = []
     for image_id, ground_truth in annotations.items():
         if image_id not in file:
             missing.append(image_id)
         try:
-            prediction = file.prediction(image_id) if image_id in file else _NOTHING
+            prediction = file.prediction(image_id) if image_id in file else NOTHING
             scores.update(ground_truth, prediction)
         except ValueError as error:
             raise ValueError(f"{file.path}, frame {image_id}: {error}") from None
     return missing
+
+
+def check_frames(file: PredictionFile, annotated: Container[str]) -> None:
+    """Raises ValueError if the file predicts a frame whose image id is not among the annotated ones."""
+    unknown = [image_id for image_id in file.image_ids if image_id not in annotated]
+    if unknown:
+        raise ValueError(
+            f"{file.path}: {len(unknown)} of its {len(file)} frames are not in the data set, such as {unknown[0]}: "
+            "name the data set that was predicted (--dataset)"
+        )
 
 
 def check_vocabulary(
@@ -56,8 +66,3 @@ def check_vocabulary(
             raise ValueError(
                 f"{file.path} has another vocabulary than the data set: {kind} {reason}"
             )
-
-
-_NOTHING = FramePrediction(
-    **{name: np.zeros((0, width) if width else 0, dtype) for name, (dtype, width) in ROWS.items()}
-)

@@ -75,13 +75,23 @@ def read_runs(arguments: Sequence[str], *, stage: str | None = None) -> list[Run
     """
     runs, seen = [], {}
     for argument in arguments:
-        name, place = _split_name(argument)
+        name, place = split_name(argument)
         path = find_results(place, stage)
         if path in seen:
             raise ValueError(f"{seen[path]} and {argument} are the same results, {path}")
         seen[path] = argument
         runs += _read_file(path, name, stage)
     return runs
+
+
+def split_name(argument: str) -> tuple[str | None, str]:
+    """Name and path of ``NAME=PATH``; the name is None where it is left out. Raises ValueError if either is empty."""
+    name, equals, place = argument.partition("=")
+    if not equals or PathManager.exists(argument):
+        return None, argument
+    if not name or not place:
+        raise ValueError(f"{argument!r}: a run is PATH or NAME=PATH")
+    return name, place
 
 
 def check_comparable(runs: Sequence[Run]) -> None:
@@ -112,15 +122,6 @@ def config_differences(runs: Sequence[Run]) -> dict[str, list[str]]:
 
 def _may_differ(key: str) -> bool:
     return any(key == allowed or key.startswith(f"{allowed}.") for allowed in _MAY_DIFFER)
-
-
-def _split_name(argument: str) -> tuple[str | None, str]:
-    name, equals, place = argument.partition("=")
-    if not equals or PathManager.exists(argument):
-        return None, argument
-    if not name or not place:
-        raise ValueError(f"{argument!r}: a run is PATH or NAME=PATH")
-    return name, place
 
 
 def _read_file(path: str, name: str | None, stage: str | None) -> list[Run]:

@@ -1,23 +1,18 @@
 """One frame beside its scene graph, as one picture."""
 
+import os
+
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-from matplotlib.patheffects import withStroke
+from PIL import Image
 
 from vost_sgg.structures import FrameGroundTruth, FramePrediction
-from vost_sgg.visualization.graph import draw_graph, graph_height
-from vost_sgg.visualization.relations import Node, drawn_graph
-from vost_sgg.visualization.style import (
-    DPI,
-    MARGIN,
-    PAD,
-    label,
-    label_size,
-    label_spot,
-    node_colour,
-)
+from vost_sgg.visualization.frame import draw_frame, pixel_axes
+from vost_sgg.visualization.graph import draw_graph, draw_legend, graph_height
+from vost_sgg.visualization.relations import drawn_graph
+from vost_sgg.visualization.style import DPI, LEGEND, MARGIN
+from vost_sgg.whole_files import replaced
 
 # Pixels of the picture.
 LONG_SIDE = 760
@@ -51,46 +46,28 @@ def draw_scene_graph(
     height, width = image.shape[:2]
     scale = LONG_SIDE / max(height, width)
     frame = round(width * scale), round(height * scale)
-    total = frame[0] + GRAPH_WIDTH + 3 * MARGIN, max(frame[1], graph_height(edges)) + 2 * MARGIN
+    below = max(frame[1], LEGEND + graph_height(edges))
+    total = frame[0] + GRAPH_WIDTH + 3 * MARGIN, below + 2 * MARGIN
     figure = Figure((total[0] / DPI, total[1] / DPI), dpi=DPI)
     canvas = FigureCanvasAgg(figure)
-    axes = _pixel_axes(figure, MARGIN, (total[1] - frame[1]) / 2, *frame)
-    unit = np.array(frame) / getattr(graph, "size", (width, height))
-    _draw_frame(axes, image, nodes, np.tile(unit, 2))
-    size = GRAPH_WIDTH, total[1] - 2 * MARGIN
-    draw_graph(_pixel_axes(figure, frame[0] + 2 * MARGIN, MARGIN, *size), nodes, edges)
+    axes = pixel_axes(figure, MARGIN, (total[1] - frame[1]) / 2, *frame)
+    draw_frame(axes, image, nodes, getattr(graph, "size", (width, height)))
+    left = frame[0] + 2 * MARGIN
+    draw_legend(pixel_axes(figure, left, MARGIN, GRAPH_WIDTH, LEGEND))
+    graph_place = left, MARGIN + LEGEND, GRAPH_WIDTH, below - LEGEND
+    draw_graph(pixel_axes(figure, *graph_place), nodes, edges)
     canvas.draw()
     return np.array(canvas.buffer_rgba())[..., :3]
 
 
-def _pixel_axes(figure: Figure, x: float, y: float, width: float, height: float):
-    """Axes at (x, y) from the top left corner, whose data are pixels, y downwards."""
-    total_width, total_height = figure.get_size_inches() * DPI
-    place = x / total_width, 1 - (y + height) / total_height
-    axes = figure.add_axes((*place, width / total_width, height / total_height))
-    axes.set(xlim=(0, width), ylim=(height, 0))
-    axes.axis("off")
-    return axes
+def save_picture(picture: np.ndarray, path: str) -> None:
+    """Writes an (H, W, 3) uint8 RGB picture, whole or not at all.
 
-
-def _draw_frame(axes, image: np.ndarray, nodes: list[Node], unit: np.ndarray) -> None:
-    width, height = axes.get_xlim()[1], axes.get_ylim()[0]
-    axes.imshow(image, extent=(0, width, height, 0), interpolation="bicubic", aspect="auto")
-    boxes = [node.box * unit for node in nodes]
-    for i, (x0, y0, x1, y1) in enumerate(boxes):
-        rim = withStroke(linewidth=5, foreground="white")
-        frame = Rectangle(
-            (x0, y0), x1 - x0, y1 - y0, fill=False, ec=node_colour(i, nodes[i].is_person), lw=2.6
-        )
-        axes.add_patch(frame).set_path_effects([rim])
-    taken: list[np.ndarray] = []
-    for i, node in enumerate(nodes):
-        face = node_colour(i, node.is_person)
-        text = label(axes, 0, 0, node.label, face, "white", ha="left", va="top")
-        _place(axes, text, boxes[i], taken)
-
-
-def _place(axes, text, box: np.ndarray, taken: list[np.ndarray]) -> None:
-    """Moves a label to the corner of its box where it covers the least of other labels."""
-    limit = np.array([axes.get_xlim()[1], axes.get_ylim()[0]])
-    text.set_position(label_spot(np.array(label_size(text)), box, limit, taken) + PAD)
+    Raises:
+        ValueError: the name ends in no picture's ending.
+    """
+    form = Image.registered_extensions().get(os.path.splitext(path)[1].lower())
+    if form not in ("PNG", "JPEG"):
+        raise ValueError(f"{path}: a picture's name ends in .png or .jpg")
+    with replaced(path) as file:
+        Image.fromarray(picture).save(file, form, optimize=True)

@@ -12,29 +12,42 @@ from vost_sgg.visualization.style import (
     GROUP_STYLES,
     PAD,
     POINTS,
+    judge,
     label,
     label_size,
+    marked,
     node_colour,
 )
 
-LEGEND = 40
 LINE = 26
 GAP = 12
 # Between the ends of two edges at a node.
 PORT = 14
 CHARACTERS = 28
+# Of a letter, on average, and of the curves of the edges on both sides of their labels.
+LETTER = 10.5
+CURVES = 170
 
 
 def graph_height(edges: list[Edge]) -> float:
     """Pixels that the graph needs at least."""
-    return LEGEND + sum(map(_slot, edges)) + 2 * GAP * len(_ordered(edges, "object"))
+    return sum(map(_slot, edges)) + 2 * GAP * len(_ordered(edges, "object"))
+
+
+def graph_width(nodes: list[Node], edges: list[Edge]) -> float:
+    """Pixels in which no label of the graph covers another."""
+    people, things = (
+        [len(marked(nodes[i].label, nodes[i].verdict)) for i in _ordered(edges, side)]
+        for side in ("person", "object")
+    )
+    lines = [len(line) for edge in edges for line in _text(edge).splitlines()]
+    return LETTER * sum(max(part, default=0) for part in (people, lines, things)) + CURVES
 
 
 def draw_graph(axes, nodes: list[Node], edges: list[Edge]) -> None:
     """Draws the graph into axes whose data are pixels, y downwards; their height is ``graph_height`` or more."""
-    _draw_legend(axes)
     if not edges:
-        axes.text(0, LEGEND + LINE, "no pairs", fontsize=FONT * POINTS, va="center")
+        axes.text(0, LINE, "no pairs", fontsize=FONT * POINTS, va="center")
         return
     edges = sorted(edges, key=lambda edge: (edge.person, edge.object))
     slots = _slots(edges, axes.get_ylim()[0])
@@ -53,7 +66,8 @@ def _ordered(edges: list[Edge], side: str) -> list[int]:
 
 def _text(edge: Edge) -> str:
     """The label in lines that break between predicates only."""
-    return "\n".join(wrap(re.sub("(?<!,) ", "\N{NO-BREAK SPACE}", edge.label), CHARACTERS))
+    text = re.sub("(?<!,) ", "\N{NO-BREAK SPACE}", edge.label)
+    return "\n".join(wrap(marked(text, edge.verdict), CHARACTERS))
 
 
 def _slot(edge: Edge) -> float:
@@ -63,7 +77,7 @@ def _slot(edge: Edge) -> float:
 def _slots(edges: list[Edge], height: float) -> list[float]:
     """The heights at which the edges' labels stand, object by object, evenly spread over ``height``."""
     spare = (height - graph_height(edges)) / (len(_ordered(edges, "object")) + 1)
-    y, slots = float(LEGEND), []
+    y, slots = 0.0, []
     for before, edge in zip([None, *edges], edges, strict=False):
         if before is None or before.object != edge.object:
             y += spare + GAP * (1 if before is None else 2)
@@ -74,9 +88,10 @@ def _slots(edges: list[Edge], height: float) -> list[float]:
 
 def _edge_label(axes, edge: Edge, x: float, y: float):
     colour = GROUP_STYLES[edge.group][0]
-    return label(
+    plate = label(
         axes, x, y, _text(edge), "white", colour, ha="center", va="center", linespacing=1.15
     )
+    return judge(plate, edge.verdict)
 
 
 def _draw_nodes(axes, nodes, edges, slots, side: str) -> list[tuple[float, float]]:
@@ -94,7 +109,8 @@ def _draw_nodes(axes, nodes, edges, slots, side: str) -> list[tuple[float, float
 def _draw_node(axes, node: Node, index: int, y: float, degree: int, side: str) -> float:
     """A plate that is high enough for its edges; returns where they end."""
     face = node_colour(index, node.is_person)
-    text = label(axes, 0, y, node.label, face, "none", ha="center", va="center_baseline")
+    shown = marked(node.label, node.verdict)
+    text = label(axes, 0, y, shown, face, "none", ha="center", va="center_baseline")
     width, height = label_size(text)
     text.set_bbox(None)
     height = max(height, degree * PORT + PAD)
@@ -132,7 +148,8 @@ def _draw_head(axes, behind: tuple, tip: tuple, colour: str) -> None:
     axes.fill([x, back, back], [y, y - 6, y + 6], color=colour, zorder=3, lw=0)
 
 
-def _draw_legend(axes) -> None:
+def draw_legend(axes) -> None:
+    """The groups' lines, in a row, into axes whose data are pixels."""
     x = 4.0
     for group, (colour, style) in GROUP_STYLES.items():
         axes.plot([x, x + 56], [LINE / 2] * 2, color=colour, ls=style, lw=2.2)

@@ -15,14 +15,14 @@ from matplotlib.ticker import StrMethodFormatter
 from vost_sgg.visualization.style import GROUP_STYLES, OBJECT_COLOURS, PERSON_COLOUR
 from vost_sgg.whole_files import replaced
 
-_COLOURS = (
+COLOURS = (
     *(GROUP_STYLES["attention"][0], OBJECT_COLOURS[0], GROUP_STYLES["contacting"][0]),
     *(OBJECT_COLOURS[2], OBJECT_COLOURS[1], GROUP_STYLES["spatial"][0]),
     *(OBJECT_COLOURS[3], PERSON_COLOUR),
 )
 _HATCHES = ("", "///", "---", "\\\\\\", "xxx", "|||", "+++", "")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-_LINES = ("-", "--", "-.", ":", "-", "--", "-.", ":")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+LINES = ("-", "--", "-.", ":", "-", "--", "-.", ":")
 _RARE_COLOUR = "#E8E8E8"
 _PNG_DPI = 150
 # Inches: of a letter of a title or legend, on average, of what stands before a name in the legend, of its lines.
@@ -68,7 +68,7 @@ def plot_per_predicate(
     axes.set_ylim(0, 100)
     axes.set_ylabel(f"{metric} (%)")
     axes.set_xlabel("predicates, the most frequent first")
-    _legend(figure, axes)
+    legend(figure, *axes.get_legend_handles_labels())
     return figure
 
 
@@ -91,7 +91,7 @@ def plot_parts(
     axes.set_xticks(range(len(parts)), parts)
     axes.set_ylabel(f"{metric} (%)")
     axes.margins(y=0.12)
-    _legend(figure, axes)
+    legend(figure, *axes.get_legend_handles_labels())
     return figure
 
 
@@ -108,9 +108,9 @@ def plot_recall_at_k(
         ValueError: as :func:`plot_per_predicate`.
     """
     methods = list(dict.fromkeys(method for panel in recalls.values() for method in panel))
-    _check_methods(methods)
+    check_methods(methods)
     figure = Figure(figsize=(max(6.5, 2.9 * len(recalls) + 0.6), 3.9), layout="constrained")
-    _title(figure, title)
+    title_above(figure, title)
     panels = figure.subplots(1, len(recalls), sharey=True, squeeze=False)[0]
     for axes, (panel, by_method) in zip(panels, recalls.items(), strict=True):
         for i, method in enumerate(methods):
@@ -119,18 +119,18 @@ def plot_recall_at_k(
                 axes.plot(
                     *(ranks, 100 * np.array(values)),
                     label=method,
-                    color=_COLOURS[i],
-                    linestyle=_LINES[i],
-                    marker=_MARKERS[i],
+                    color=COLOURS[i],
+                    linestyle=LINES[i],
+                    marker=MARKERS[i],
                 )
         axes.set_xscale("log")
         axes.set_xticks(ranks, ranks)
         axes.minorticks_off()
-        axes.set_title(panel, fontsize=10)
+        axes.settitle_above(panel, fontsize=10)
         axes.set_xlabel("K")
-        _tidy(axes)
+        tidy(axes)
     panels[0].set_ylabel("%")
-    _legend(figure, panels[0])
+    legend(figure, *panels[0].get_legend_handles_labels())
     return figure
 
 
@@ -157,7 +157,7 @@ def plot_frequencies(
     )
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.set_ylabel("annotated triplets")
-    _legend(figure, axes)
+    legend(figure, *axes.get_legend_handles_labels())
     return figure
 
 
@@ -179,26 +179,28 @@ def save_figure(figure: Figure, stem: str) -> list[str]:
 
 def _figure(width: float, height: float, title: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, height), layout="constrained")
-    _title(figure, title)
+    title_above(figure, title)
     axes = figure.subplots()
-    _tidy(axes)
+    tidy(axes)
     return figure, axes
 
 
-def _tidy(axes: Axes) -> None:
+def tidy(axes: Axes) -> None:
+    """A faint grid, and no frame above and on the right."""
     axes.grid(axis="y", alpha=0.3)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _check_methods(methods: Collection[str]) -> None:
-    if not 1 <= len(methods) <= len(_COLOURS):
-        raise ValueError(f"a plot takes 1 to {len(_COLOURS)} methods, not {len(methods)}")
+def check_methods(methods: Collection[str]) -> None:
+    """Raises ValueError if there are more methods than colours, or none."""
+    if not 1 <= len(methods) <= len(COLOURS):
+        raise ValueError(f"a plot takes 1 to {len(COLOURS)} methods, not {len(methods)}")
 
 
 def _bars(axes: Axes, values: Mapping[str, Sequence[float]], places: int, scale: float = 100):
     """A group of bars a place, a bar a method; returns matplotlib's containers."""
-    _check_methods(values)
+    check_methods(values)
     width = 0.84 / len(values)
     return [
         axes.bar(
@@ -206,7 +208,7 @@ def _bars(axes: Axes, values: Mapping[str, Sequence[float]], places: int, scale:
             scale * np.array(heights),
             width,
             label=method,
-            color=_COLOURS[i],
+            color=COLOURS[i],
             hatch=_HATCHES[i],
             edgecolor="white",
             linewidth=0.4,
@@ -220,15 +222,15 @@ def _spoken(names: Sequence[str]) -> list[str]:
     return [name.replace("_", " ") for name in names]
 
 
-def _title(figure: Figure, title: str) -> None:
+def title_above(figure: Figure, title: str) -> None:
+    """The title in lines that the figure is wide enough for."""
     letters = int(figure.get_figwidth() / _LETTER)
     lines = [line for part in title.splitlines() for line in textwrap.wrap(part, letters)]
     figure.suptitle("\n".join(lines), fontsize=10)
 
 
-def _legend(figure: Figure, axes: Axes) -> None:
+def legend(figure: Figure, handles: Sequence, labels: Sequence[str]) -> None:
     """Below the axes, where it covers nothing, in as many columns as fit; the figure grows by its further lines."""
-    handles, labels = axes.get_legend_handles_labels()
     columns = int(figure.get_figwidth() / (_HANDLE + _LETTER * max(map(len, labels))))
     columns = max(1, min(columns, len(labels)))
     lines = -(-len(labels) // columns)

@@ -16,11 +16,13 @@ class Node:
         label: number and class, such as "2 sofa/couch"; predictions with their score.
         box: (4,) xyxy, in the unit of the graph.
         is_person: whether it is a person, not an object.
+        verdict: one of ``style.MARKS``; "": it was not compared.
     """
 
     label: str
     box: np.ndarray
     is_person: bool
+    verdict: str = ""
 
 
 @dataclass
@@ -31,12 +33,14 @@ class Edge:
         group: attention | spatial | contacting. Spatial runs from object to person, the others from person to object.
         person, object: indices of nodes.
         label: names of the predicates, separated by ", "; predictions with their probability.
+        verdict: as a node's.
     """
 
     group: str
     person: int
     object: int
     label: str
+    verdict: str = ""
 
 
 def drawn_graph(

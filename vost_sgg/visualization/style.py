@@ -1,10 +1,13 @@
 """Sizes, colours and labels that the drawings share. Lengths are pixels of the picture."""
 
 import numpy as np
+from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 
 DPI = 100
 MARGIN = 16
+# Height of the row that explains lines and marks.
+LEGEND = 40
 FONT = 17
 POINTS = 72 / DPI
 # Between the text of a label and its border.
@@ -18,7 +21,19 @@ GROUP_STYLES = {
     "contacting": ("#009E73", (0, (1.5, 1.5))),
 }
 PERSON_COLOUR = "#000000"
+SOFT_INK = "#555555"
 OBJECT_COLOURS = ("#E69F00", "#56B4E9", "#CC79A7", "#F0E442", "#BBBBBB")
+
+# What comparing with an annotation makes of a box or a triplet, and its mark, as in the report.
+HIT, MISSED, FALSE_ALARM = "hit", "missed", "false alarm"
+MARKS = {HIT: "\N{CHECK MARK}", MISSED: "\N{MULTIPLICATION X}", FALSE_ALARM: "!"}
+# The line around it; "" is what was not compared.
+VERDICT_LINES = {"": "-", HIT: "-", MISSED: (0, (4, 2)), FALSE_ALARM: (0, (1, 1.5))}
+
+
+def marked(text: str, verdict: str) -> str:
+    """The text behind its verdict's mark."""
+    return f"{MARKS[verdict]}\N{NO-BREAK SPACE}{text}" if verdict else text
 
 
 def node_colour(index: int, is_person: bool) -> str:
@@ -32,6 +47,18 @@ def label(axes, x: float, y: float, text: str, face: str, border: str, **argumen
     ink = "white" if face == PERSON_COLOUR else "black"
     arguments = {"color": ink, "fontsize": FONT * POINTS, "zorder": 5, **arguments}
     return axes.text(x, y, text, bbox={**plate, "linewidth": 1.5}, **arguments)
+
+
+def judge(text: Text, verdict: str) -> Text:
+    """Gives a label with a white plate the looks of a verdict: a bold line, a hollow one, hatches."""
+    plate = text.get_bbox_patch()
+    plate.set(linestyle=VERDICT_LINES[verdict], linewidth=3 if verdict == HIT else 1.5)
+    if verdict == FALSE_ALARM:
+        plate.set(hatch="////", hatch_linewidth=0.6)
+        text.set_path_effects([withStroke(linewidth=4, foreground="white")])
+    if verdict == MISSED:
+        text.set(color=SOFT_INK, fontstyle="italic")
+    return text
 
 
 def label_size(text: Text) -> tuple[float, float]:
