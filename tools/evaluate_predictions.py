@@ -11,6 +11,10 @@ docs/evaluation.md explains protocols and metrics.
 """
 
 import argparse
+from collections.abc import Iterator, Mapping, Sequence
+
+# What a file's header may say of how it was scored.
+_RULES = {"task", "protocol", "constraints", "nms", "iou", "semi_threshold"}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -46,7 +50,8 @@ def run(args: argparse.Namespace) -> None:
         dataset_name=dataset,
         rules=_rules(args, file),
         method=file.header.method if file else BASELINE_NAME,
-        baseline=baseline,
+        baseline=baseline if file else None,
+        training=baseline.counts if baseline else None,
     )
     if file:
         _say_missing(rescore(file, annotations, scores), args.file)
@@ -55,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
             scores.update(ground_truth, baseline.predict_given(ground_truth))
     ceiling = None
     if args.ceiling:
-        ceiling = recall_ceiling(list(annotations.values()), scores.recall.protocol)
+        ceiling = recall_ceiling(annotations.values(), scores.recall.protocol)
     if not scores.recall.frames:
         raise ValueError(f"{dataset}: no frame has an annotated pair; there is no recall to report")
     summary = scores.summary(ceiling)
@@ -69,9 +74,11 @@ def run(args: argparse.Namespace) -> None:
 
 def _rules(args: argparse.Namespace, file) -> dict:
     """The rules that the file was scored by, where the command line says nothing else."""
-    rules = {"task": "predcls", **(file.header.rules if file else {})}
-    if file:
-        rules["task"] = file.header.task
+    rules = dict(file.header.rules) if file else {}
+    unknown = rules.keys() - _RULES
+    if unknown:
+        raise ValueError(f"{file.path} was scored by other rules: {', '.join(sorted(unknown))}")
+    rules["task"] = file.header.task if file else "predcls"
     if args.protocol:
         rules |= {"protocol": args.protocol, "iou": None}
     given = {
@@ -112,11 +119,32 @@ def _metadata(dataset: str):
     return MetadataCatalog.get(dataset)
 
 
-def _annotations(dataset: str) -> dict:
-    from vost_sgg.data.frames import frame_ground_truth
+def _annotations(dataset: str) -> Mapping:
     from vost_sgg.data.loaders import read_datasets
 
-    return {r["image_id"]: frame_ground_truth(r) for r in read_datasets([dataset])[0]}
+    return _Annotations(read_datasets([dataset])[0])
+
+
+class _Annotations(Mapping):
+    """Image id -> annotation, made when it is asked for: memory holds the names only."""
+
+    def __init__(self, records: Sequence[dict]):
+        self._records = records
+        self._rows = {record["image_id"]: row for row, record in enumerate(records)}
+
+    def __getitem__(self, image_id: str):
+        from vost_sgg.data.frames import frame_ground_truth
+
+        return frame_ground_truth(self._records[self._rows[image_id]])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, image_id: str) -> bool:
+        return image_id in self._rows
 
 
 def _say_missing(missing: list[str], path: str) -> None:

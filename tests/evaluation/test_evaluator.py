@@ -119,6 +119,14 @@ def test_the_log_names_the_rules_and_shows_both_rows(random_frames, tmp_path, ca
     assert list(document["methods"]) == ["OED", "frequency baseline"]
 
 
+def test_a_model_named_as_the_baseline_is_refused(random_frames):
+    baseline = FrequencyBaseline(truth for truth, _ in random_frames(20, "predcls"))
+    with pytest.raises(ValueError, match="frequency baseline is a row of its own"):
+        SceneGraphEvaluator(
+            dataset_name=DATASET, task="predcls", method="frequency baseline", baseline=baseline
+        )
+
+
 def test_predicates_that_never_occur_are_named(random_frames, caplog):
     truth, prediction = next(f for f in random_frames(12, "predcls") if len(f[0]))
     truth.contacting[:, 7] = False

@@ -128,12 +128,14 @@ def test_annotations_alone(records, tmp_path, capsys):
     out = run(capsys, *options, "--json", tmp_path / "scores.json")
     assert "PredCLS" in out and "ceiling (knows the labels)" in out
     baseline = FrequencyBaseline(map(frame_ground_truth, records[:5]))
-    recall = SceneGraphRecall("predcls")
+    recall = SceneGraphRecall("predcls", training=baseline.counts)
     for record in records:
         truth = frame_ground_truth(record)
         recall.update(truth, baseline.predict_given(truth))
     document = json.loads((tmp_path / "scores.json").read_text())
     assert document["methods"]["frequency baseline"]["recall"] == recall.compute()
+    assert document["frames"] == recall.frames and document["unseen"] == recall.unseen
+    assert document["predicate_counts"] == recall.predicate_counts
 
 
 def test_a_frame_without_a_prediction_counts_and_is_said(evaluated, records, tmp_path, capsys):
@@ -166,12 +168,23 @@ def test_a_score_that_is_no_probability_names_file_and_frame(evaluated, capsys):
     file, _ = evaluated
     arrays = load_file(file)
     arrays["spatial"][8, 2] = np.nan
-    with open(file, "rb") as content:
-        length = int.from_bytes(content.read(8), "little")
-        metadata = json.loads(content.read(length))["__metadata__"]
-    save_file(arrays, file, metadata)
+    with_header(file, arrays)
     error = refused(capsys, file)
     assert f"{file}, frame A.mp4/000008.png: prediction.spatial holds NaN" in error
+
+
+def with_header(file, arrays=None, **fields):
+    """Writes ``file`` again with other arrays, or with other fields in its header."""
+    with open(file, "rb") as content:
+        length = int.from_bytes(content.read(8), "little")
+        about = json.loads(json.loads(content.read(length))["__metadata__"]["about"])
+    save_file(arrays or load_file(file), file, {"about": json.dumps(about | fields)})
+
+
+def test_rules_of_another_library_are_refused(evaluated, capsys):
+    file, _ = evaluated
+    with_header(file, rules={"protocol": "oed", "jitter": 3})
+    assert f"{file} was scored by other rules: jitter" in refused(capsys, file)
 
 
 def test_another_vocabulary_is_refused(evaluated, capsys):

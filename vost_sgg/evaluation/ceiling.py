@@ -1,6 +1,6 @@
 """What a predictor that knows the annotation would score: the ceiling of every cell of a table."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 import numpy as np
 
@@ -14,7 +14,7 @@ _NEARLY_ZERO = 1e-9
 
 
 def recall_ceiling(
-    frames: Sequence[FrameGroundTruth], protocol: Protocol
+    frames: Collection[FrameGroundTruth], protocol: Protocol
 ) -> dict[str, dict[str, float]]:
     """The highest ``R@K``, ``mR@K``, ``mR_frame@K`` that ``frames`` allow, as ``SceneGraphRecall.compute`` has them.
 
@@ -30,18 +30,19 @@ def recall_ceiling(
     counts = np.array([labels.sum(0) for labels in slots]).reshape(-1, sum(GROUP_SIZES))
     pooled = 1 / np.maximum(counts.sum(0), 1)
     framewise = 1 / (np.maximum(counts, 1) * np.maximum((counts > 0).sum(0), 1))
-    by_pooled = _score(frames, slots, np.broadcast_to(pooled, counts.shape), protocol)
-    by_frame = _score(frames, slots, framewise, protocol)
-    names = [f"mR_frame@{k}" for k in RANKS]
+    by_pooled, by_frame = _empty(protocol), _empty(protocol)
+    for frame, labels, gains in zip(frames, slots, framewise, strict=True):
+        by_pooled.update(frame, _oracle(frame, labels, pooled, protocol.semi_threshold))
+        by_frame.update(frame, _oracle(frame, labels, gains, protocol.semi_threshold))
+    names, framewise_recall = [f"mR_frame@{k}" for k in RANKS], by_frame.compute()
     return {
-        constraint: values | {name: by_frame[constraint][name] for name in names}
-        for constraint, values in by_pooled.items()
+        constraint: values | {name: framewise_recall[constraint][name] for name in names}
+        for constraint, values in by_pooled.compute().items()
     }
 
 
-def _score(frames, slots, gains: np.ndarray, protocol: Protocol) -> dict[str, dict[str, float]]:
-    """``SceneGraphRecall.compute`` of the oracle that prefers labels of higher gain, (F, 26)."""
-    recall = SceneGraphRecall(
+def _empty(protocol: Protocol) -> SceneGraphRecall:
+    return SceneGraphRecall(
         protocol.task,
         protocol=protocol.name,
         constraints=protocol.constraints,
@@ -49,14 +50,14 @@ def _score(frames, slots, gains: np.ndarray, protocol: Protocol) -> dict[str, di
         iou=protocol.iou,
         semi_threshold=protocol.semi_threshold,
     )
-    # All labels score above the semi constraint's threshold; 0 < gain <= 1.
-    scores = protocol.semi_threshold + (1 - protocol.semi_threshold) * (1 + gains) / 2
-    for frame, labels, score in zip(frames, slots, scores, strict=True):
-        recall.update(frame, _oracle(frame, np.where(labels, score, _NEARLY_ZERO)))
-    return recall.compute()
 
 
-def _oracle(frame: FrameGroundTruth, scores: np.ndarray) -> FramePrediction:
+def _oracle(
+    frame: FrameGroundTruth, labels: np.ndarray, gains: np.ndarray, threshold: float
+) -> FramePrediction:
+    """The prediction that prefers labels of higher gain, (26,), and has all of them above the semi constraint's
+    threshold; 0 < gain <= 1."""
+    scores = np.where(labels, threshold + (1 - threshold) * (1 + gains) / 2, _NEARLY_ZERO)
     groups = np.split(scores, np.cumsum(GROUP_SIZES)[:-1], axis=1)
     return FramePrediction(
         boxes=frame.boxes,

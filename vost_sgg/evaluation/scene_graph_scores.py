@@ -16,6 +16,7 @@ from vost_sgg.evaluation.tables import (
     recall_header,
     recall_table,
 )
+from vost_sgg.evaluation.triplet_counts import TripletCounts
 from vost_sgg.structures import FrameGroundTruth, FramePrediction
 
 BASELINE_NAME = "frequency baseline"
@@ -33,9 +34,10 @@ class SceneGraphScores:
         rules: arguments of ``SceneGraphRecall``: ``task``, ``protocol``, ``constraints``, ...
         method: name of the method's row.
         baseline: scored on the method's own boxes and classes; None: no such row.
+        training: counts of the training annotations; None: those of the baseline, where there is one.
 
     Raises:
-        ValueError: a name is unknown.
+        ValueError: a name is unknown, or the method has that of the baseline's row.
     """
 
     def __init__(
@@ -45,10 +47,13 @@ class SceneGraphScores:
         rules: Mapping,
         method: str = "model",
         baseline: FrequencyBaseline | None = None,
+        training: TripletCounts | None = None,
     ):
+        if baseline is not None and method == BASELINE_NAME:
+            raise ValueError(f"the {method} is a row of its own: give the model another name")
         self._dataset_name, self._method, self._baseline = dataset_name, method, baseline
         names = [method] if baseline is None else [method, BASELINE_NAME]
-        training = getattr(baseline, "counts", None)
+        training = training or getattr(baseline, "counts", None)
         self.recalls = {name: SceneGraphRecall(**rules, training=training) for name in names}
         self._object_ap = ObjectAP(person=False) if rules["task"] == "sgdet" else None
 

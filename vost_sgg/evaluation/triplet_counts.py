@@ -28,15 +28,16 @@ class TripletCounts:
     @classmethod
     def of(cls, frames: Iterable[FrameGroundTruth]) -> "TripletCounts":
         """Counts annotated frames, which are read once. Raises ValueError that names a field with a wrong shape."""
-        slots = [annotated_slots(frame) for frame in frames]
-        classes = np.concatenate([np.zeros(0, int), *(s.classes[:, 1] for s in slots)])
-        labels = np.concatenate(
-            [np.zeros((0, NUM_PREDICATES), bool), *(s.predicates for s in slots)]
-        )
-        pairs = np.bincount(classes)
-        predicates = np.zeros((len(pairs), NUM_PREDICATES), np.int64)
-        np.add.at(predicates, classes, labels)
-        return cls(predicates, pairs)
+        counts = np.zeros((0, NUM_PREDICATES + 1), np.int64)  # the last column: pairs
+        for frame in frames:
+            slots = annotated_slots(frame)
+            classes = slots.classes[:, 1]
+            new = classes.max(initial=-1) + 1 - len(counts)
+            if new > 0:
+                counts = np.pad(counts, ((0, new), (0, 0)))
+            np.add.at(counts[:, :-1], classes, slots.predicates)
+            np.add.at(counts[:, -1], classes, 1)
+        return cls(counts[:, :-1], counts[:, -1])
 
     def unseen(self, classes: np.ndarray, predicates: np.ndarray) -> np.ndarray:
         """(N,) bool: no such triplet was counted.
