@@ -51,175 +51,10 @@ def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     if args.command == "evaluator":  # read when numpy is imported
         os.environ["OMP_NUM_THREADS"] = "1"
-    return args.run(args)
+    # Only now, so that --help needs no seconds.
+    from vost_sgg.engine.benchmark.commands import run
 
-
-def _run_parameters(args: argparse.Namespace) -> int:
-    from vost_sgg.engine.benchmark.parameters import count_parameters
-    from vost_sgg.engine.benchmark.reports import parameter_table
-    from vost_sgg.engine.launching import SETUP_ERRORS, user_errors
-
-    with user_errors(*SETUP_ERRORS, AssertionError):
-        counts = count_parameters(_config(args))
-    print(parameter_table(counts))
-    return 0
-
-
-def _run_model(args: argparse.Namespace) -> int:
-    from vost_sgg.engine.benchmark import reports
-    from vost_sgg.engine.benchmark.model import benchmark_model, outputs_agree
-    from vost_sgg.engine.benchmark.parameters import count_parameters
-    from vost_sgg.engine.launching import SETUP_ERRORS, user_errors
-
-    with user_errors(*SETUP_ERRORS, AssertionError):
-        _check_counts(args)
-        workload = _workload(args)
-        other = _other_report(args)
-        cfg = _config(args)
-        counts = count_parameters(cfg)
-        print(reports.parameter_table(counts), flush=True)
-        report = {"benchmark": args.command, "config": args.config_file, "parameters": counts}
-        report |= benchmark_model(cfg, workload)
-    print(reports.model_tables(report))
-    _finish(args, report, other)
-    print("\n".join(reports.ratio_lines(report)), flush=True)
-    if not outputs_agree(report):
-        print("error: video-level and frame-by-frame outputs differ", file=sys.stderr)
-        return 1
-    return 0
-
-
-def _run_evaluator(args: argparse.Namespace) -> int:
-    import torch
-
-    from vost_sgg.engine.benchmark.evaluator import benchmark_evaluator
-    from vost_sgg.engine.benchmark.reports import evaluator_table
-
-    torch.set_num_threads(1)
-    return _run_one_table(
-        args, lambda: benchmark_evaluator(args.frames, args.repeats), evaluator_table
-    )
-
-
-def _run_data(args: argparse.Namespace) -> int:
-    from vost_sgg.engine.benchmark.data import DataWorkload, benchmark_data
-    from vost_sgg.engine.benchmark.reports import data_table
-
-    def measure() -> dict:
-        workload = DataWorkload(_size(args), args.workers, args.batches, args.steps)
-        return {"config": args.config_file, **benchmark_data(_config(args), workload)}
-
-    return _run_one_table(args, measure, data_table)
-
-
-def _run_priors(args: argparse.Namespace) -> int:
-    from vost_sgg.engine.benchmark.priors import benchmark_priors
-    from vost_sgg.engine.benchmark.reports import priors_table
-
-    def measure() -> dict:
-        workload = _workload(args)
-        return {"config": args.config_file, **benchmark_priors(_config(args), workload)}
-
-    return _run_one_table(args, measure, priors_table)
-
-
-def _run_index(args: argparse.Namespace) -> int:
-    from vost_sgg.engine.benchmark.index import benchmark_index
-    from vost_sgg.engine.benchmark.reports import index_table
-
-    return _run_one_table(args, lambda: benchmark_index(args.frames, args.workers), index_table)
-
-
-def _run_one_table(args: argparse.Namespace, measure, table) -> int:
-    """A command whose report, what ``measure()`` returns, is one table."""
-    from vost_sgg.engine.launching import SETUP_ERRORS, user_errors
-
-    with user_errors(*SETUP_ERRORS, AssertionError):
-        _check_counts(args)
-        other = _other_report(args)
-        report = {"benchmark": args.command, **measure()}
-    print(table(report))
-    _finish(args, report, other)
-    return 0
-
-
-def _config(args: argparse.Namespace):
-    """The config with what the arguments change: the device, and the batch of every stage."""
-    import yaml
-
-    from vost_sgg.config import get_vost_cfg, stage_configs
-    from vost_sgg.engine.launching import import_parts
-
-    try:
-        cfg = get_vost_cfg(args.config_file, args.opts)
-        options = ["MODEL.DEVICE", getattr(args, "device", None) or _device()]
-        if getattr(args, "batch", None):
-            stages = [f"STAGES.{name}." for name in stage_configs(cfg) if name]
-            for prefix in stages or [""]:
-                options += [f"{prefix}SOLVER.IMS_PER_BATCH", args.batch]
-        cfg = get_vost_cfg(args.config_file, [*args.opts, *options])
-    except yaml.YAMLError as error:
-        raise ValueError(f"--config-file {args.config_file}: {error}") from None
-    cfg.freeze()
-    import_parts(cfg)
-    return cfg
-
-
-def _device() -> str:
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _workload(args: argparse.Namespace):
-    import torch
-
-    from vost_sgg.engine.benchmark.model import Workload
-
-    if args.device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("--device cuda: this machine has no CUDA device")
-    return Workload(
-        device=torch.device(args.device or _device()),
-        precision=args.precision,
-        frames=args.frames,
-        size=_size(args),
-        repeats=args.repeats,
-    )
-
-
-def _size(args: argparse.Namespace) -> tuple[int, int]:
-    width, _, height = args.size.partition("x")
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise ValueError(f"--size {args.size}: give WIDTHxHEIGHT in pixels, such as 480x270")
-    return int(width), int(height)
-
-
-def _check_counts(args: argparse.Namespace) -> None:
-    for name in ("frames", "repeats", "batch", "batches", "workers"):
-        value = getattr(args, name, None)
-        if value is not None and value < 1:
-            raise ValueError(f"--{name} must be at least 1 (got {value})")
-    folder = os.path.dirname(args.json or "")
-    if folder and not os.path.isdir(folder):
-        raise ValueError(f"--json {args.json}: there is no folder {folder}")
-
-
-def _other_report(args: argparse.Namespace) -> dict | None:
-    from vost_sgg.engine.benchmark.reports import read_report
-
-    return read_report(args.compare, args.command) if args.compare else None
-
-
-def _finish(args: argparse.Namespace, report: dict, other: dict | None) -> None:
-    """The file and the comparison, where they are asked for."""
-    from vost_sgg.engine.benchmark.reports import comparison_table
-    from vost_sgg.evaluation.results import write_results
-
-    if args.json:
-        write_results(report, args.json)
-        print(f"written: {args.json}")
-    if other is not None:
-        print(comparison_table(report, other))
+    return run(args)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -227,29 +62,33 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     parameters = commands.add_parser("parameters", help="counts of a model and its stages")
-    parameters.set_defaults(run=_run_parameters)
     model = commands.add_parser(
         "model", help="speed and memory of a model", description=_MODEL, formatter_class=raw
     )
-    model.set_defaults(run=_run_model)
     _add_model_arguments(model)
-    evaluator = commands.add_parser("evaluator", help="frames/s of the recall, on one thread")
-    evaluator.set_defaults(run=_run_evaluator)
+    evaluator = commands.add_parser(
+        "evaluator", help="speed and memory of the evaluator, one thread"
+    )
     evaluator.add_argument("--frames", type=int, default=2000, metavar="N", help="default: 2000")
+    evaluator.add_argument(
+        "--memory",
+        type=int,
+        nargs="+",
+        default=[],
+        metavar="N",
+        help="also the peak memory of an SGDET evaluation of N frames, each in a process of its own",
+    )
     data = commands.add_parser(
         "data", help="speed of the data path", description=_DATA, formatter_class=raw
     )
-    data.set_defaults(run=_run_data)
     _add_data_arguments(data)
     priors = commands.add_parser(
         "priors", help="cost of a VLM's priors", description=_PRIORS, formatter_class=raw
     )
-    priors.set_defaults(run=_run_priors)
     _add_model_arguments(priors)
     index = commands.add_parser(
         "index", help="cost of a start on a large data set", description=_INDEX, formatter_class=raw
     )
-    index.set_defaults(run=_run_index)
     index.add_argument(
         "--frames", type=int, default=288_782, metavar="N", help="default: 288782, Action Genome's"
     )

@@ -13,7 +13,7 @@ import torch
 
 from tools import benchmark
 from vost_sgg.config import get_vost_cfg, stage_configs
-from vost_sgg.engine.benchmark import reports
+from vost_sgg.engine.benchmark import evaluator, reports
 from vost_sgg.engine.benchmark.evaluator import made_up_frame
 from vost_sgg.engine.benchmark.flops import count_flops
 from vost_sgg.engine.benchmark.frame_by_frame import FrameByFrame, largest_difference
@@ -180,14 +180,18 @@ def test_parts_belong_to_phases_and_unknown_ones_stand_alone():
     assert phase_of("multimodal_encoder") == "multimodal_encoder"
 
 
-def test_the_evaluator_is_measured(tmp_path, capsys):
+def test_the_evaluator_is_measured(tmp_path, monkeypatch, capsys):
     out = tmp_path / "evaluator.json"
+    # A fresh process would spend seconds on imports.
+    monkeypatch.setattr(evaluator, "in_fresh_process", lambda call, *args: call(*args))
     arguments = ["evaluator", "--frames", "130", "--repeats", "1", "--json", str(out)]
-    assert benchmark.main(arguments) == 0
-    report = json.loads(out.read_text())
-    assert set(report["frames_per_second"]) == {"sgdet", "predcls"}
+    assert benchmark.main([*arguments, "--memory", "20"]) == 0
+    report, printed = json.loads(out.read_text()), capsys.readouterr().out
+    assert set(report["frames_per_second"]) == {"sgdet", "object AP", "predcls"}
     assert report["settings"]["constraints"] == ["with", "semi", "no"]
-    assert re.search(r"^sgdet +[\d,]+$", capsys.readouterr().out, re.MULTILINE)
+    assert re.search(r"^sgdet +[\d,]+$", printed, re.MULTILINE)
+    assert report["memory"]["20"]["peak_bytes"] >= report["memory"]["20"]["imports_bytes"] > 2**20
+    assert re.search(r"^20 +[\d,]+ MiB +[\d,]+ MiB$", printed, re.MULTILINE)
 
 
 def test_the_evaluators_frames_are_found_in_part():

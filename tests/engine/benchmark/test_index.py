@@ -43,7 +43,7 @@ def test_what_is_generated_has_the_counts_that_it_says(tmp_path):
 
 def test_both_starts_and_the_workers_are_measured(tmp_path, monkeypatch, capsys):
     # Fresh processes would spend seconds on imports.
-    monkeypatch.setattr(index, "_in_fresh_process", lambda call, *args: call(*args))
+    monkeypatch.setattr(index, "in_fresh_process", lambda call, *args: call(*args))
     monkeypatch.setattr(index, "register_action_genome", registered_once(monkeypatch))
     assert benchmark.main(["index", "--frames", "2000", "--workers", "2"]) == 0
     printed = capsys.readouterr().out

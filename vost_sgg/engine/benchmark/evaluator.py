@@ -1,47 +1,78 @@
-"""Frames a second of the evaluator, on made-up predictions."""
+"""Speed and memory of the evaluator, on made-up predictions."""
 
 import statistics
+import tempfile
 import time
+from collections.abc import Sequence
 
 import numpy as np
+from detectron2.data import MetadataCatalog
 from tqdm import tqdm
 
+from vost_sgg.engine.benchmark.fresh_process import in_fresh_process, process_peak
 from vost_sgg.engine.benchmark.inputs import SEED, made_up_ground_truth
-from vost_sgg.evaluation import SceneGraphRecall
+from vost_sgg.evaluation import ObjectAP, SceneGraphEvaluator, SceneGraphRecall
 from vost_sgg.structures import FrameGroundTruth, FramePrediction
 
 CONSTRAINTS = ("with", "semi", "no")
 _SIZE = (480, 270)
 _SLOTS = 100  # pairs that SGDET predicts a frame
+_NAME = "made_up_evaluation"
 
 
-def benchmark_evaluator(frames: int, repeats: int) -> dict:
-    """Frames a second of :class:`SceneGraphRecall`, every K and both averagings, median of ``repeats`` passes.
+def benchmark_evaluator(frames: int, repeats: int, memory: Sequence[int] = ()) -> dict:
+    """Frames a second of :class:`SceneGraphRecall`, every K and both averagings, and of SGDET's :class:`ObjectAP`,
+    medians of ``repeats`` passes; memory of evaluations of as many frames as ``memory`` lists.
 
     Returns:
-        ``settings`` and ``frames_per_second`` of ``sgdet`` (100 pairs a frame) and ``predcls``.
+        ``settings``; ``frames_per_second`` of ``sgdet`` (100 pairs a frame), ``object AP`` of the same and ``predcls``;
+        ``memory``: for each number of frames what :func:`evaluation_memory` returns.
     """
+    generator = np.random.default_rng(SEED)
     rates = {}
-    for task in tqdm(("sgdet", "predcls"), desc="evaluating"):
-        generator = np.random.default_rng(SEED)
-        video = [made_up_frame(generator, task) for _ in range(frames)]
-        _score(task, video[:100])
-        rates[task] = frames / statistics.median(_score(task, video) for _ in range(repeats))
+    for name in tqdm(("sgdet", "object AP", "predcls"), desc="evaluating"):
+        video = [made_up_frame(generator, name) for _ in range(frames)]
+        _seconds(name, video[:100])
+        rates[name] = frames / statistics.median(_seconds(name, video) for _ in range(repeats))
     settings = {
         "frames": frames,
         "repeats": repeats,
         "constraints": list(CONSTRAINTS),
         "pairs": {"sgdet": _SLOTS, "predcls": "as annotated, 1 to 4"},
     }
-    return {"settings": settings, "frames_per_second": rates}
+    held = {str(n): in_fresh_process(evaluation_memory, n) for n in tqdm(memory, desc="memory")}
+    return {"settings": settings, "frames_per_second": rates, "memory": held}
 
 
-def _score(task: str, video: list[tuple[FrameGroundTruth, FramePrediction]]) -> float:
+def evaluation_memory(frames: int) -> dict[str, int]:
+    """Bytes that this process holds at most in an evaluation of SGDET, from predictions to the results and the
+    prediction file, and those that it held before, of its imports."""
+    imports = process_peak()
+    MetadataCatalog.get(_NAME).set(
+        thing_classes=[f"class {i}" for i in range(36)],
+        predicate_classes=[f"predicate {i}" for i in range(26)],
+    )
+    generator = np.random.default_rng(SEED)
+    with tempfile.TemporaryDirectory() as folder:
+        evaluator = SceneGraphEvaluator(
+            dataset_name=_NAME, task="sgdet", constraints=CONSTRAINTS, output_dir=folder
+        )
+        for number in range(frames):
+            image_id = f"{number // 30:05d}.mp4/{number % 30:06d}.png"
+            evaluator.update(*made_up_frame(generator, "sgdet"), image_id)
+        evaluator.evaluate()
+    return {"imports_bytes": imports, "peak_bytes": process_peak()}
+
+
+def _seconds(name: str, video: list[tuple[FrameGroundTruth, FramePrediction]]) -> float:
     start = time.perf_counter()
-    recall = SceneGraphRecall(task, constraints=CONSTRAINTS)
+    if name == "object AP":
+        scores = ObjectAP(person=False)
+    else:
+        scores = SceneGraphRecall(name, constraints=CONSTRAINTS)
     for ground_truth, prediction in video:
-        recall.update(ground_truth, prediction)
-    recall.compute()
+        scores.update(ground_truth, prediction)
+    scores.compute()
     return time.perf_counter() - start
 
 

@@ -1,11 +1,9 @@
 """What a data set of Action Genome's size costs a start, in time and memory; every number is of a fresh process."""
 
-import multiprocessing
 import os
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 
 from detectron2.data.build import trivial_batch_collator
 from torch.utils.data import DataLoader, Dataset
@@ -15,6 +13,7 @@ from vost_sgg.data.action_genome import load_annotation_index
 from vost_sgg.data.annotation_index import SPLITS
 from vost_sgg.data.catalog import register_action_genome
 from vost_sgg.data.loaders import VideoIndex
+from vost_sgg.engine.benchmark.fresh_process import in_fresh_process, memory, process_peak
 from vost_sgg.engine.benchmark.made_up_annotations import write_made_up_annotations
 
 _NAME = "made_up_action_genome"
@@ -32,7 +31,7 @@ def benchmark_index(frames: int, workers: int) -> dict:
 
         def measure(what: str, call: Callable, *args):
             progress.set_description(what)
-            result = _in_fresh_process(call, *args)
+            result = in_fresh_process(call, *args)
             progress.update()
             return result
 
@@ -46,15 +45,9 @@ def benchmark_index(frames: int, workers: int) -> dict:
     return report
 
 
-def _in_fresh_process(call: Callable, *args):
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as executor:
-        return executor.submit(call, *args).result()
-
-
 def start(root: str) -> dict:
     """What a start of a training does with the annotations under ``root``, timed."""
-    imports = _memory("status", "VmHWM")
+    imports = process_peak()
     _register(root)
     steps = {"annotations": lambda: load_annotation_index(root)}
     steps |= {split: lambda split=split: VideoIndex([f"{_NAME}_{split}"]) for split in SPLITS}
@@ -70,7 +63,7 @@ def start(root: str) -> dict:
         "seconds": seconds | {"total": sum(seconds.values())},
         "cpu_seconds": cpu_seconds | {"total": sum(cpu_seconds.values())},
         "imports_bytes": imports,
-        "peak_bytes": _memory("status", "VmHWM"),
+        "peak_bytes": process_peak(),
     }
 
 
@@ -113,11 +106,4 @@ def _register(root: str) -> None:
 
 
 def _own_memory() -> int:
-    return _memory("smaps_rollup", "Private_Dirty") + _memory("smaps_rollup", "Private_Clean")
-
-
-def _memory(file: str, field: str) -> int:
-    """Bytes of a field of /proc/self; the peak there is this process's, ``getrusage``'s its parent's if higher."""
-    with open(f"/proc/self/{file}") as lines:
-        values = dict(line.split(":", 1) for line in lines if ":" in line)
-    return int(values[field].split()[0]) * 1024
+    return memory("smaps_rollup", "Private_Dirty") + memory("smaps_rollup", "Private_Clean")

@@ -53,11 +53,17 @@ def ratio_lines(report: dict) -> list[str]:
 
 
 def evaluator_table(report: dict) -> str:
-    """The table of ``benchmark_evaluator``'s document."""
-    rates = report["frames_per_second"].items()
-    return tabulate(
-        [(task, f"{rate:,.0f}") for task, rate in rates], ("evaluator", "frames/s"), **_RIGHT
-    )
+    """The tables of ``benchmark_evaluator``'s document."""
+    rates = [(name, f"{rate:,.0f}") for name, rate in report["frames_per_second"].items()]
+    tables = [tabulate(rates, ("evaluator", "frames/s"), **_RIGHT)]
+    if report["memory"]:
+        rows = [
+            (f"{int(frames):,}", _mib(held["peak_bytes"]), _mib(held["imports_bytes"]))
+            for frames, held in report["memory"].items()
+        ]
+        heads = ("frames of SGDET", "peak memory", "of it imports")
+        tables.append(tabulate(rows, heads, **_RIGHT))
+    return "\n\n".join(tables)
 
 
 def data_table(report: dict) -> str:
