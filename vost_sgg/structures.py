@@ -4,6 +4,7 @@ Letters used in every shape of this package: B frames, N pair slots, M memory to
 one frame, L decoder layers, d model width. Class ids count from 0 = person, in the order of the data set's metadata.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -15,9 +16,18 @@ Array = np.ndarray | Tensor
 PREDICATE_GROUPS = ("attention", "spatial", "contacting")
 
 
+def frame_index(frames: Sequence[int], device) -> Tensor:
+    """Positions of frames as an int64 tensor on ``device``. The host does not wait for the copy, as it would where a
+    list is the index.
+    """
+    return torch.tensor(frames, dtype=torch.long).to(device, non_blocking=True)
+
+
 def take_frames(batch, frames):
-    """A dataclass of tensors, indexed along the first axis of each."""
+    """A dataclass of tensors, indexed along the first axis of each by an index, slice, list or tensor."""
     values = {f.name: getattr(batch, f.name) for f in fields(batch)}
+    if isinstance(frames, list):
+        frames = frame_index(frames, batch.valid.device)
     return type(batch)(**{name: None if v is None else v[frames] for name, v in values.items()})
 
 

@@ -119,6 +119,21 @@ def test_the_folder_is_known_from_the_config(monkeypatch):
     assert cache_folder(cfg, "x") == "/scratch/vlm/x/simulated/sgdet"
 
 
+@pytest.mark.parametrize(
+    "model, name", [("qwen", "Qwen2.5-VL-7B-Instruct"), ("internvl", "InternVL3-8B-hf")]
+)
+def test_answers_zero_shot_and_fine_tuned_lie_apart(model, name):
+    """Rows A and C, B and D of Table 3: one file, with and without an adapter; no weights are looked for."""
+    file = f"configs/vlm/{model}_predcls.yaml"
+    folders = [
+        cache_folder(
+            get_vost_cfg(file, ["MODEL.VLM.ADAPTER", adapter, "MODEL.VLM.CACHE", "c"]), "x"
+        )
+        for adapter in ("", "output/lora_predcls/")
+    ]
+    assert folders == [f"c/x/{name}/predcls", f"c/x/{name}+lora_predcls/predcls"]
+
+
 def test_an_answer_is_stored_without_what_is_empty():
     document = json.loads(lines()[0].to_text())["parse"]
     assert document["relations"] == [

@@ -92,6 +92,8 @@ def slot_scores(outputs: dict[str, Tensor]) -> Tensor:
     """(..., N) confidence in each slot, by which OED ranks reference slots: the product of the best probability of
     every head. "No object" and the attention background take part in the softmax and are then left out.
     """
+    # float32 whatever the heads ran in: in bfloat16 many probabilities near 1 are equal.
+    outputs = {name: value.float() for name, value in outputs.items()}
     score = outputs["object_logits"].softmax(-1)[..., :-1].amax(-1)
     score = score * outputs["attention_logits"].softmax(-1)[..., :-1].amax(-1)
     for group in ("spatial", "contacting"):

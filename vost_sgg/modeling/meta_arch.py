@@ -32,6 +32,7 @@ from vost_sgg.structures import (
     FrameState,
     PairQueries,
     SlotStates,
+    frame_index,
 )
 
 
@@ -163,16 +164,17 @@ class OneStageSGG(FrameModel):
         with self.as_tested_if_frozen(*spatial, self.multimodal_encoder):
             queries, priors = self.pair_queries(targets, [frame.get("priors") for frame in frames])
             state = self.spatial_phase(*self.preprocess(frames), queries, priors)
+        of_targets = frame_index(target_rows, self.device)
         if self.temporal_aggregator is None:
             outputs = self.spatial_outputs(
-                state.pair[:, target_rows], state.predicate[:, target_rows]
+                state.pair[:, of_targets], state.predicate[:, of_targets]
             )
         else:
             outputs = self.temporal_outputs(
                 self.slot_states(state, queries), target_rows, references
             )
             outputs = {key: value[None] for key, value in outputs.items()}
-        return self.criterion(outputs, queries.valid[target_rows], targets[target_rows])
+        return self.criterion(outputs, queries.valid[of_targets], targets[of_targets])
 
     def inference(self, clip: dict) -> list[FramePrediction]:
         """The testing half of :meth:`forward`, for one video: every frame passes the spatial phase once, in batches of
@@ -201,7 +203,7 @@ class OneStageSGG(FrameModel):
                 outputs.append(self.temporal_outputs(video, [row_of[t] for t in batch], references))
             row_of = {t: row for row, t in enumerate(targets)}
         outputs = {key: torch.cat([part[key] for part in outputs]) for key in outputs[0]}
-        rows = [row_of[t] for t in targets]
+        rows = frame_index([row_of[t] for t in targets], self.device)
         sizes = [(frames[t]["width"], frames[t]["height"]) for t in targets]
         return scene_graphs({k: v[rows] for k, v in outputs.items()}, queries[targets], sizes)
 
