@@ -78,7 +78,7 @@ def test_a_video_without_priors_is_said_when_the_loader_is_built(cfg, records):
     extract(cfg, records[:5], "tiny_train")
     with pytest.raises(CacheError, match="2 videos have no priors, such as B.mp4"):
         SGGTrainer.build_train_loader(cfg)
-    assert "tiny-overlay-squash" in priors_folder(cfg, "tiny_train")
+    assert "tiny-crop-squash" in priors_folder(cfg, "tiny_train")
 
 
 def test_resuming_on_other_priors_is_warned_of(cfg, records, caplog):
