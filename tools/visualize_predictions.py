@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         "--num-frames",
         type=int,
         default=3,
+        choices=range(1, 101),
         metavar="N",
         help="of the best frames and of the worst (default: %(default)s)",
     )

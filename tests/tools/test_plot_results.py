@@ -26,7 +26,7 @@ def test_every_plot_is_drawn_as_png_and_svg(runs, capsys):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DETECTRON2_DATASETS", str(runs))
         argv = ["oed0", "oed1", "vost", "--dataset", "action_genome", "--output", "new/plots"]
-        assert plot_results.main(argv) == 0
+        plot_results.main(argv)
     names = [f"{n}.{form}" for n in [*OF_RUNS, "predicate_frequencies"] for form in ("png", "svg")]
     assert sorted(path.name for path in (runs / "new" / "plots").iterdir()) == sorted(names)
     assert sorted(capsys.readouterr().out.split()) == sorted(f"new/plots/{n}" for n in names)
@@ -40,7 +40,7 @@ def test_every_plot_is_drawn_as_png_and_svg(runs, capsys):
 
 def test_constraint_and_rank_are_chosen(runs, capsys):
     argv = ["vost", "--constraint", "no", "--rank", "50", "--output", "plots"]
-    assert plot_results.main(argv) == 0
+    plot_results.main(argv)
     drawing = (runs / "plots" / "per_predicate.svg").read_text()
     assert ">R@50 (%)<" in drawing and "No Constraint; PredCLS" in drawing
 
@@ -52,6 +52,9 @@ def test_constraint_and_rank_are_chosen(runs, capsys):
         (["oed0", "--constraint", "semi"], "has with, no; evaluate it anew"),
         (["ablation.json"], "has no recall of predicates"),
         (["nothing"], "no file or folder nothing"),
+        (["--training", "nothing"], "nothing has no metrics.json"),
+        (["--training", "a=log", "a=log"], "two trainings are called a"),
+        (["--training", "log"], "metrics.json, line 2 is damaged"),
         ([f"{i}=oed{i % 2}" for i in range(2)] + [f"m{i}={i}" for i in range(7)], "1 to 8 methods"),
     ],
 )
@@ -70,13 +73,52 @@ def test_bad_input_is_one_line_and_nothing_is_written(runs, capsys, argv, said):
     (runs / "ablation.json").write_text(json.dumps({**kept, "protocol": protocol, "rows": [row]}))
     for i in range(7):
         write_run(runs / str(i), results(value=0.1))
-    assert plot_results.main([*argv, "--output", "plots"]) == 1
+    log_training(runs / "log", 40)
+    if argv == ["--training", "log"]:
+        (runs / "log" / "metrics.json").write_text('{"iteration": 19, "lr": 1.0}\n{}\n')
+    with pytest.raises(SystemExit, match="^2$"):
+        plot_results.main([*argv, "--output", "plots"])
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1 and said in error
     assert not (runs / "plots").exists()
 
 
+def log_training(folder, iterations, **numbers):
+    """A metrics.json as detectron2 writes it, with the results of an evaluation at its end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [
+        {
+            "iteration": i,
+            "lr": 0.1,
+            "total_loss": 9 / (i + 1),
+            "loss_object": 1.0,
+            "loss_object_0": 2.0,
+        }
+        for i in range(19, iterations, 20)
+    ]
+    lines.append({"iteration": iterations, **numbers})
+    (folder / "metrics.json").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_trainings_are_drawn_stage_by_stage(runs, capsys):
+    recalls = {
+        f"predcls/{c}/{m}@{k}": 50.0 for c in ("with", "no") for m in ("R", "mR") for k in (10, 20)
+    }
+    for run in ("oed", "vost"):
+        log_training(runs / run / "spatial", 100, **recalls)
+        log_training(runs / run / "temporal", 40, **recalls)
+    plot_results.main(["--training", "oed", "ours=vost", "--rank", "20", "--output", "plots"])
+    assert capsys.readouterr().out.split() == ["plots/training.png", "plots/training.svg"]
+    drawing = (runs / "plots" / "training.svg").read_text()
+    titles = ["total loss", "loss object", "learning rate"]
+    titles += [f"{m}R@20, {c} constraint (%)" for m in ("", "m") for c in ("with", "no")]
+    assert all(drawing.count(f">{title}<") == 1 for title in titles)
+    assert "loss object 0" not in drawing and "@10" not in drawing
+    assert drawing.count("> spatial<") == drawing.count("> temporal<") == len(titles)
+    assert drawing.count(">oed<") == drawing.count(">ours<") == 1
+
+
 def test_something_must_be_named(runs, capsys):
     with pytest.raises(SystemExit):
         plot_results.main(["--output", "plots"])
-    assert "name a RUN or --dataset" in capsys.readouterr().err
+    assert "name a RUN, --training or --dataset" in capsys.readouterr().err

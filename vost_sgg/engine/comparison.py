@@ -14,6 +14,7 @@ from vost_sgg.evaluation.frame_hits import FrameHits, frame_hits
 from vost_sgg.evaluation.prediction_file import PredictionFile
 from vost_sgg.evaluation.protocols import CONSTRAINTS, Protocol
 from vost_sgg.evaluation.rescoring import NOTHING, check_frames, check_vocabulary
+from vost_sgg.structures import PREDICATE_GROUPS, FramePrediction
 from vost_sgg.visualization.columns import Column, draw_columns
 from vost_sgg.visualization.relations import drawn_graph
 
@@ -41,48 +42,56 @@ class Comparison:
         self.dataset = dataset or header.dataset
         check_datasets([self.dataset], "the data set of the predictions")
         self._metadata = MetadataCatalog.get(self.dataset)
-        rules = {key: value for key, value in header.rules.items() if key != "protocol"}
-        name = header.rules.get("protocol", "oed")
-        self._protocol = Protocol(**{**rules, "task": header.task, "name": name})
-        self._records = {r["image_id"]: r for r in read_datasets([self.dataset])[0]}
+        self._protocol = _protocol(self._first)
+        self._records = read_datasets([self.dataset])[0]
+        self._rows = {record["image_id"]: row for row, record in enumerate(self._records)}
         for file in files.values():
             if file.header.task != header.task:
                 raise ValueError(
                     f"{self._first.path} is of task {header.task}, {file.path} of {file.header.task}: compare one task"
                 )
             check_vocabulary(file, self._metadata.thing_classes, self._metadata.predicate_classes)
-            check_frames(file, self._records)
+            check_frames(file, self._rows)
 
     def best_and_worst(self, count: int) -> dict[str, str]:
         """Image ids of the frames in which the first file finds most, and least: ``best_1``, ..., ``worst_1``, ...
 
         At most one best and one worst frame of a video. Of equal recall the frame with more triplets comes first.
+
+        Raises:
+            ValueError: no frame is annotated, or a prediction is wrong; the message names file and frame.
         """
         scored = []
-        for image_id, record in tqdm(self._records.items(), unit="frame", desc="recall"):
-            hits = self._hits(self._first, image_id)
+        for record in tqdm(self._records, unit="frame", desc="recall"):
+            hits = self._hits(self._first, record)
             if len(hits.found):
-                scored.append((hits.recall, len(hits.found), record["video_id"], image_id))
+                frame = record["video_id"], record["image_id"]
+                scored.append((hits.recall, len(hits.found), *frame))
+        if not scored:
+            raise ValueError(f"{self.dataset}: no frame has an annotated pair")
         chosen = {}
         for name, sign in (("best", -1), ("worst", 1)):
-            ordered = sorted(scored, key=lambda row: (sign * row[0], -row[1]))
-            one_a_video = {video: image_id for *_, video, image_id in reversed(ordered)}
-            of_videos = [row[3] for row in ordered if one_a_video[row[2]] == row[3]]
-            chosen |= {f"{name}_{i}": image_id for i, image_id in enumerate(of_videos[:count], 1)}
+            of_video: dict[str, str] = {}
+            for *_, video, image_id in sorted(scored, key=lambda row: (sign * row[0], -row[1])):
+                of_video.setdefault(video, image_id)
+            chosen |= {
+                f"{name}_{i}": frame for i, frame in enumerate(of_video.values(), 1) if i <= count
+            }
         return chosen
 
     def check(self, image_ids: Sequence[str]) -> None:
         """Raises ValueError if the data set has no frame of one of these ids."""
         for image_id in image_ids:
-            if image_id not in self._records:
+            if image_id not in self._rows:
                 raise ValueError(
                     f"{image_id} is not among the {len(self._records)} frames of {self.dataset}; they are named like "
-                    f"{next(iter(self._records))}"
+                    f"{next(iter(self._rows))}"
                 )
 
     def recalls(self, image_id: str) -> dict[str, float]:
         """Of each column, the share of the frame's annotated triplets that is found."""
-        return {title: self._hits(file, image_id).recall for title, file in self._files.items()}
+        record = self._records[self._rows[image_id]]
+        return {title: self._hits(file, record).recall for title, file in self._files.items()}
 
     def draw(self, image_id: str) -> np.ndarray:
         """The picture of a frame, (H, W, 3) uint8 RGB: its annotation, then a column a file.
@@ -90,30 +99,38 @@ class Comparison:
         Raises:
             FrameError: the image cannot be read.
         """
-        record = self._records[image_id]
+        record = self._records[self._rows[image_id]]
         image, truth = read_frame(record, "RGB"), frame_ground_truth(record)
-        labels = sum(
-            int(getattr(truth, group).sum()) for group in ("attention", "spatial", "contacting")
-        )
+        labels = sum(int(getattr(truth, group).sum()) for group in PREDICATE_GROUPS)
         graph = drawn_graph(truth, self._metadata, threshold=0, max_pairs=0)
         columns = [Column(f"ground truth\n{labels} triplets", image, *graph, truth.size)]
         for title, file in self._files.items():
-            hits = self._hits(file, image_id)
-            graph = judged_graph(truth, self._prediction(file, image_id), hits, self._metadata)
+            hits = self._hits(file, record)
+            graph = judged_graph(truth, _prediction(file, image_id), hits, self._metadata)
             columns.append(Column(f"{title}\n{_said(hits)}", image, *graph, truth.size))
         rules = f"{self._protocol.describe()}; {CONSTRAINTS[self._constraint]}, the first {self._rank} triplets"
         return draw_columns(columns, heading=f"{image_id} of {self.dataset}; {rules}")
 
-    def _hits(self, file: PredictionFile, image_id: str) -> FrameHits:
+    def _hits(self, file: PredictionFile, record: dict) -> FrameHits:
         rules = {"constraint": self._constraint, "rank": self._rank}
-        truth = frame_ground_truth(self._records[image_id])
+        prediction = _prediction(file, record["image_id"])
         try:
-            return frame_hits(truth, self._prediction(file, image_id), self._protocol, **rules)
+            return frame_hits(frame_ground_truth(record), prediction, self._protocol, **rules)
         except ValueError as error:
-            raise ValueError(f"{file.path}, frame {image_id}: {error}") from None
+            raise ValueError(f"{file.path}, frame {record['image_id']}: {error}") from None
 
-    def _prediction(self, file: PredictionFile, image_id: str):
-        return file.prediction(image_id) if image_id in file else NOTHING
+
+def _protocol(file: PredictionFile) -> Protocol:
+    """By which the file was scored; OED's if it never was."""
+    rules = dict(file.header.rules)
+    try:
+        return Protocol(**{"name": rules.pop("protocol", "oed"), **rules, "task": file.header.task})
+    except TypeError as error:
+        raise ValueError(f"{file.path} was scored by other rules: {error}") from None
+
+
+def _prediction(file: PredictionFile, image_id: str) -> FramePrediction:
+    return file.prediction(image_id) if image_id in file else NOTHING
 
 
 def _said(hits: FrameHits) -> str:

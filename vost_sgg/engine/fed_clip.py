@@ -16,7 +16,7 @@ from vost_sgg.structures import FrameGroundTruth, FramePriors
 from vost_sgg.visualization.columns import Column, draw_columns
 from vost_sgg.visualization.relations import drawn_graph
 from vost_sgg.visualization.strip import draw_strip, stacked
-from vost_sgg.vlm import AnswerCache, CacheError, FrameAnswers, cache_folder
+from vost_sgg.vlm import AnswerCache, FrameAnswers, cache_folder
 from vost_sgg.vlm.words import Vocabulary
 
 # Columns in a row.
@@ -133,22 +133,19 @@ class AnsweredPairs:
     """
 
     def __init__(self, cfg: CfgNode, dataset_names: Sequence[str]):
-        caches = [AnswerCache(cache_folder(cfg, name)) for name in dataset_names]
-        self._cache_of = {video: cache for cache in caches for video in cache.videos()}
+        self._caches = [AnswerCache(cache_folder(cfg, name)) for name in dataset_names]
+        self._cache_of = {video: cache for cache in self._caches for video in cache.videos()}
         self._task = cfg.MODEL.TASK
         self._vocabulary = Vocabulary.of(MetadataCatalog.get(dataset_names[0]))
         self.of: dict[str, FramePairs] = {}
         self.withheld: set[str] = set()
 
     def __call__(self, record: Mapping, *, answered: bool = True) -> FramePriors:
-        """The priors of one frame, as :class:`PriorsReader`. Raises CacheError if the VLM was never asked about its
-        video."""
+        """The priors of one frame, as :class:`PriorsReader`. Raises CacheError if the video has no answers."""
         video, image_id = record["video_id"], record["image_id"]
-        if video not in self._cache_of:
-            raise CacheError(f"the VLM was not asked about {video}; run tools/extract_vlm.py")
-        answers = FrameAnswers()
+        cache, answers = self._cache_of.get(video, self._caches[0]), FrameAnswers()
         if answered:
-            answers = self._cache_of[video].frames(video).get(image_id, answers)
+            answers = cache.frames(video).get(image_id, answers)
         else:
             self.withheld.add(image_id)
         pairs = frame_pairs(self._task, record, answers, self._vocabulary)

@@ -126,7 +126,7 @@ def plot_recall_at_k(
         axes.set_xscale("log")
         axes.set_xticks(ranks, ranks)
         axes.minorticks_off()
-        axes.settitle_above(panel, fontsize=10)
+        axes.set_title(panel, fontsize=10)
         axes.set_xlabel("K")
         tidy(axes)
     panels[0].set_ylabel("%")

@@ -51,8 +51,9 @@ def plot_training(
     for ax in axes[max(0, len(panels) - columns) : len(panels)]:
         ax.set_xlabel("iteration" if len(starts) == 1 else "iteration, stage after stage")
     figure.get_layout_engine().set(h_pad=0.12)
-    handles = [ax.get_legend_handles_labels() for ax in axes]
-    legend(figure, *max(handles, key=lambda pair: len(pair[1])))
+    lines = {line.get_label(): line for ax in axes for line in ax.lines}
+    shown = [run for run in runs if run in lines]
+    legend(figure, [lines[run] for run in shown], shown)
     return figure
 
 
