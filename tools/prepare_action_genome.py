@@ -2,6 +2,7 @@
 
     python tools/prepare_action_genome.py            # videos/*.mp4 -> frames/*.mp4/*.png
     python tools/prepare_action_genome.py --verify   # every frame: there, readable, of the annotated size
+    python tools/prepare_action_genome.py --shard 3/16   # one of 16 jobs on as many machines
 
 It can be interrupted at any time and run again: finished videos are not touched. datasets/README.md says where the
 annotations and the videos come from.
@@ -16,6 +17,8 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 
+from vost_sgg.command_lines import add_shard
+
 # Lines of a list that are printed; the report on disk has all of them.
 SHOWN = 10
 
@@ -24,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     """Returns the exit status: 0 if everything is there, 1 if anything is missing or broken."""
     args = _parser().parse_args(argv)
     try:
-        return (verify if args.verify else dump)(args.root, args.workers)
+        return (verify if args.verify else dump)(args.root, args.workers, args.shard)
     except (FileNotFoundError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -48,17 +51,20 @@ def _parser() -> argparse.ArgumentParser:
         default=len(os.sched_getaffinity(0)),
         help="processes, one video each at a time (default: %(default)s, the CPU cores)",
     )
+    add_shard(parser)
     parser.add_argument("--verify", action="store_true", help="look at the frames, change nothing")
     return parser
 
 
-def dump(root: str, workers: int) -> int:
+def dump(root: str, workers: int, shard: tuple[int, int] = (0, 1)) -> int:
     """Dumps what is not complete yet, and writes ``prepare_report.json``."""
-    numbers = _annotated_numbers(root)
+    numbers = _of_shard(_annotated_numbers(root), shard)
     frames = os.path.join(root, "frames")
     os.makedirs(frames, exist_ok=True)
     for leftover in glob.glob(os.path.join(glob.escape(frames), ".*.partial")):
-        shutil.rmtree(leftover)
+        video = os.path.basename(leftover)[1:].rsplit(".", 2)[0]
+        if video in numbers:  # other shards' may be at work
+            shutil.rmtree(leftover)
     todo = [v for v in numbers if not _complete(os.path.join(frames, v), numbers[v])]
     videos = os.path.join(root, "videos")
     if todo and not os.path.isdir(videos):
@@ -79,15 +85,17 @@ def dump(root: str, workers: int) -> int:
         _note(report, os.path.basename(video), result)
     for key in ("failed", "damaged"):
         report[key].sort(key=lambda entry: entry["video"])
-    _write_json(os.path.join(root, "prepare_report.json"), report)
-    _print_dump(report, root)
+    path = _report_path(root, "prepare", shard)
+    _write_json(path, report)
+    _print_dump(report, path)
     return 1 if report["failed"] else 0
 
 
-def verify(root: str, workers: int) -> int:
+def verify(root: str, workers: int, shard: tuple[int, int] = (0, 1)) -> int:
     """Opens every annotated frame, and writes ``verify_report.json``."""
     frames = os.path.join(root, "frames")
-    tasks = [(frames, video, sizes) for video, sizes in _annotated_sizes(root).items()]
+    annotated = _of_shard(_annotated_sizes(root), shard)
+    tasks = [(frames, video, sizes) for video, sizes in annotated.items()]
     report = {"frames": sum(len(task[2]) for task in tasks), "missing": [], "unreadable": []}
     report["wrong_size"] = []
     for _, result in _in_processes(_verify_one, tasks, workers, "verify"):
@@ -97,9 +105,21 @@ def verify(root: str, workers: int) -> int:
             report[kind].extend(entries)
     for kind in ("missing", "unreadable", "wrong_size"):
         report[kind].sort(key=str)
-    _write_json(os.path.join(root, "verify_report.json"), report)
-    _print_verify(report, root)
+    path = _report_path(root, "verify", shard)
+    _write_json(path, report)
+    _print_verify(report, path)
     return 1 if report["missing"] or report["unreadable"] or report["wrong_size"] else 0
+
+
+def _of_shard(videos: dict, shard: tuple[int, int]) -> dict:
+    """Every N-th video from the I-th, in the order of their names."""
+    index, count = shard
+    return {video: videos[video] for video in sorted(videos)[index::count]}
+
+
+def _report_path(root: str, name: str, shard: tuple[int, int]) -> str:
+    part = "" if shard[1] == 1 else f"_{shard[0]}_of_{shard[1]}"
+    return os.path.join(root, f"{name}_report{part}.json")
 
 
 def _annotated_numbers(root: str) -> dict[str, list[int]]:
@@ -229,7 +249,7 @@ def _write_json(path: str, content: dict) -> None:
     os.replace(temporary, path)
 
 
-def _print_dump(report: dict, root: str) -> None:
+def _print_dump(report: dict, path: str) -> None:
     print(
         f"{report['videos']:,} annotated videos: {report['complete_before']:,} were complete, "
         f"{report['dumped']:,} dumped ({report['frames_written']:,} frames), "
@@ -241,10 +261,10 @@ def _print_dump(report: dict, root: str) -> None:
             f"{len(report['damaged']):,} videos are damaged; frames in them may repeat or be garbled:"
         )
         _print_list(f"{e['video']}: {e['damaged']} packets or frames" for e in report["damaged"])
-    print(f"All of it: {os.path.join(root, 'prepare_report.json')}")
+    print(f"All of it: {path}")
 
 
-def _print_verify(report: dict, root: str) -> None:
+def _print_verify(report: dict, path: str) -> None:
     wrong = report["wrong_size"]
     print(
         f"{report['frames']:,} annotated frames: {len(report['missing']):,} missing, "
@@ -267,7 +287,7 @@ def _print_verify(report: dict, root: str) -> None:
         print(
             "Frames have width and height exchanged: they were dumped without the video's rotation."
         )
-    print(f"All of it: {os.path.join(root, 'verify_report.json')}")
+    print(f"All of it: {path}")
 
 
 def _scaled(entry: dict) -> bool:

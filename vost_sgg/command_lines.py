@@ -25,6 +25,17 @@ def extraction_parser(description: str) -> argparse.ArgumentParser:
     """The options of a tool that extracts something from every video of a split, or checks what is there."""
     parser = _config_parser(description)
     parser.add_argument("--split", required=True, choices=["train", "test"], help="which DATASETS")
+    add_shard(parser)
+    parser.add_argument(
+        "--verify", action="store_true", help="compare with the data set, extract nothing"
+    )
+    # What detectron2's launch wants to know: several machines are several shards here.
+    parser.set_defaults(num_machines=1, machine_rank=0, dist_url="auto")
+    return parser
+
+
+def add_shard(parser: argparse.ArgumentParser) -> None:
+    """The option of a tool that takes every video by itself; its value is (I, N)."""
     parser.add_argument(
         "--shard",
         type=_shard,
@@ -32,12 +43,6 @@ def extraction_parser(description: str) -> argparse.ArgumentParser:
         metavar="I/N",
         help="only every N-th video from I (0 to N - 1): one job of N that know nothing of each other",
     )
-    parser.add_argument(
-        "--verify", action="store_true", help="compare with the data set, extract nothing"
-    )
-    # What detectron2's launch wants to know: several machines are several shards here.
-    parser.set_defaults(num_machines=1, machine_rank=0, dist_url="auto")
-    return parser
 
 
 def _config_parser(description: str) -> argparse.ArgumentParser:

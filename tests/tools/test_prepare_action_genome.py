@@ -99,6 +99,22 @@ def test_everything_missing_is_listed_and_the_rest_is_dumped(root, run):
     assert not (root / "frames" / ".AAAAA.mp4.77.partial").exists()
 
 
+def test_shards_dump_and_verify_their_own_videos_and_leave_the_others_alone(root, run):
+    at_work = root / "frames" / ".BBBBB.mp4.77.partial"
+    at_work.mkdir(parents=True)
+    status, out, _ = run(root, "--shard", "0/2")
+    assert status == 0 and "2 annotated videos" in out
+    assert sorted(p.name for p in (root / "frames").glob("*.mp4")) == ["AAAAA.mp4", "CCCCC.mp4"]
+    assert at_work.exists()
+    status, out, _ = run(root, "--shard", "1/2", "--verify")
+    assert status == 1 and "2 annotated frames: 2 missing" in out
+    assert run(root, "--shard", "1/2")[0] == 0 and not at_work.exists()
+    assert run(root, "--verify")[0] == 0
+    reports = [f"prepare_report_{i}_of_2.json" for i in range(2)]
+    dumped = [json.loads((root / name).read_text())["dumped"] for name in reports]
+    assert dumped == [2, 1] and (root / "verify_report_1_of_2.json").exists()
+
+
 def test_a_folder_with_missing_frames_is_completed(root, run):
     run(root)
     (root / "frames" / "AAAAA.mp4" / "000011.png").unlink()
