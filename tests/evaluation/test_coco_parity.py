@@ -105,4 +105,4 @@ def test_a_detection_is_kept_in_a_few_bytes(frames):
     """What a process holds of its frames, and sends, does not grow by more."""
     state = scored(frames).state()
     detections = sum(len(p.classes) for _, p in frames)
-    assert state["judged"].nbytes <= 12 * detections
+    assert sum(part.nbytes for part in state["judged"]) <= 12 * detections

@@ -12,10 +12,10 @@ from pycocotools.cocoeval import COCOeval, Params
 
 from vost_sgg.evaluation.matching import positions
 
-MAX_DETECTIONS = 100
+_MAX_DETECTIONS = 100
 _THRESHOLDS = Params(iouType="bbox").iouThrs  # 0.50, 0.55, ..., 0.95
 # A detection: its class, its score, and a bit for each threshold at which it finds a box.
-JUDGED = np.dtype([("label", "<i2"), ("score", "<f8"), ("hits", "<u2")])
+_JUDGED = np.dtype([("label", "<i2"), ("score", "<f8"), ("hits", "<u2")])
 
 
 def judged(annotated: np.ndarray, detected: np.ndarray) -> np.ndarray:
@@ -32,10 +32,10 @@ def judged(annotated: np.ndarray, detected: np.ndarray) -> np.ndarray:
     classes = 1 + int(max(annotated[:, 1].max(initial=0), detected[:, 1].max(initial=0)))
     # As images of one class: what a class has in a frame meets nothing else.
     wanted, found = (rows[:, :2] @ (classes, 1) for rows in (annotated, detected))
-    order = np.lexsort((-detected[:, 6], found))
-    order = order[positions(found[order].astype(int)) < MAX_DETECTIONS]
+    order = np.lexsort((-detected[:, 6], found))  # stable, as COCOeval's: equal scores stay
+    order = order[positions(found[order].astype(int)) < _MAX_DETECTIONS]
     detected, found = detected[order], found[order]
-    result = np.zeros(len(detected), JUDGED)
+    result = np.zeros(len(detected), _JUDGED)
     result["label"], result["score"] = detected[:, 1], detected[:, 6]
     sought = np.isin(found, wanted)
     if sought.any():
@@ -78,7 +78,7 @@ def _matches(annotated: tuple, detected: tuple) -> np.ndarray:
     with _silence():
         evaluation = COCOeval(_as_coco(*annotated), _as_coco(*detected), "bbox")
         parameters = evaluation.params
-        parameters.maxDets, parameters.areaRng = [MAX_DETECTIONS], [[-np.inf, np.inf]]
+        parameters.maxDets, parameters.areaRng = [_MAX_DETECTIONS], [[-np.inf, np.inf]]
         evaluation.evaluate()
     return np.concatenate([image["dtMatches"] for image in evaluation.evalImgs], axis=1) > 0
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from vost_sgg.evaluation.coco_matching import JUDGED, average_precision, judged
+from vost_sgg.evaluation.coco_matching import average_precision, judged
 from vost_sgg.evaluation.slots import annotated_entities, predicted_entities
 from vost_sgg.structures import FrameGroundTruth, FramePrediction
 
@@ -67,13 +67,12 @@ class ObjectAP:
         return result
 
     def state(self) -> dict:
-        """What ``merge_state`` of another process needs: numbers and an array."""
+        """What ``merge_state`` of another process needs: numbers and arrays."""
         self._judge_waiting()
-        self._judged = [np.concatenate([np.zeros(0, JUDGED), *self._judged])]
         return {
             "frames": self.frames,
             "annotated": dict(self._annotated),
-            "judged": self._judged[0],
+            "judged": list(self._judged),
         }
 
     def merge_state(self, state: dict) -> None:
@@ -81,7 +80,7 @@ class ObjectAP:
         self._judge_waiting()
         self.frames += state["frames"]
         self._annotated.update(state["annotated"])
-        self._judged.append(state["judged"])
+        self._judged.extend(state["judged"])
 
     def _table(self, classes: np.ndarray, boxes: np.ndarray, *scores: np.ndarray) -> np.ndarray:
         frame = np.full(len(boxes), len(self._waiting))
