@@ -186,9 +186,10 @@ def test_resuming_under_other_conditions_is_warned_of(make_cfg, caplog):
     trained(make_cfg())
     logging.getLogger("vost_sgg").addHandler(caplog.handler)
     torch.set_num_threads(2)
-    trained(make_cfg("SOLVER.EPOCHS", 4, "SOLVER.ACCUMULATION_STEPS", 2), resume=True)
+    others = ("SOLVER.ACCUMULATION_STEPS", 2, "SOLVER.AMP.ENABLED", True)
+    trained(make_cfg("SOLVER.EPOCHS", 4, *others), resume=True)
     logging.getLogger("vost_sgg").removeHandler(caplog.handler)
-    assert "accumulation_steps 1 -> 2, threads 1 -> 2" in caplog.text
+    assert "accumulation_steps 1 -> 2, threads 1 -> 2, amp False -> True" in caplog.text
     assert "to the bit" in caplog.text
 
 

@@ -84,6 +84,9 @@ def run_identity(cfg: CfgNode, dataset_fingerprint: str) -> dict:
         "threads": torch.get_num_threads(),
         "device": torch.device(cfg.MODEL.DEVICE).type,
         "torch": str(torch.__version__),
+        "amp": cfg.SOLVER.AMP.ENABLED,
+        # In which the frozen spatial phase runs while the temporal one is trained.
+        "test_amp": cfg.TEST.AMP.ENABLED,
     }
 
 
