@@ -56,6 +56,7 @@ def of_frame(**fields):
     ("change", "message"),
     [
         (lambda d: d.pop("predicates"), "mine.json lacks predicates"),
+        (lambda d: d.update(frames=4), "mine.json: frames must be a list"),
         (lambda d: d.update(task="sgdt"), "unknown task 'sgdt'; did you mean sgdet"),
         (lambda d: d.update(dataset="tiny_tset"), "mine.json, dataset: .* did you mean tiny_test"),
         (lambda d: d["predicates"].reverse(), "it has 'writing_on' where 'looking_at' belongs"),

@@ -23,22 +23,25 @@ def read_plain(path: str) -> tuple[dict, Iterator[dict]]:
     """
     if not PathManager.isfile(path):
         raise FileNotFoundError(f"there is no file {path}")
-    if path.endswith(".jsonl"):
-        lines = _lines(path)
-        head = next(lines, None)
+    by_line = path.endswith(".jsonl")
+    if by_line:
+        frames = _lines(path)
+        head = next(frames, None)
     else:
         with PathManager.open(path, "r", encoding="utf-8") as file:
             head = _parsed(file.read(), path)
-        lines = iter(head.get("frames", ()) if isinstance(head, dict) else ())
-    needed = ("task", "dataset", "predicates")
-    needed = needed if path.endswith(".jsonl") else (*needed, "frames")
+    needed = ("task", "dataset", "predicates") + (() if by_line else ("frames",))
     lacking = [name for name in needed if not isinstance(head, dict) or name not in head]
     if lacking:
         raise ValueError(
             f"{path} lacks {', '.join(lacking)}: docs/prediction_file.md lists what is needed"
         )
+    if not by_line:
+        if not isinstance(head["frames"], list):
+            raise ValueError(f"{path}: frames must be a list, one entry a frame")
+        frames = iter(head["frames"])
     Protocol(head["task"])
-    return head, lines
+    return head, frames
 
 
 def check_predicates(path: str, names: Sequence[str], expected: Sequence[str]) -> None:
