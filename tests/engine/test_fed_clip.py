@@ -102,6 +102,11 @@ def test_boxes_of_sgdet_are_the_answers_own(drawn):
     assert not answer.nodes[2].box.any() and len(answer.edges) == 6
 
 
+def test_a_frame_without_an_answer_is_drawn(drawn):
+    shown = drawn(1, task="sgdet", split="test")
+    assert shown["columns"][1].nodes == [] and shown["strips"] == []
+
+
 def test_a_withheld_answer_says_so(drawn):
     shown = drawn(2, opts=["MODEL.PRIORS.WITHHOLD", "1.0"])
     assert "withheld (MODEL.PRIORS.WITHHOLD)" in shown["columns"][1].title

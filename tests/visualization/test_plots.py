@@ -4,11 +4,11 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 from PIL import Image
 
+from tests.visualization.margins import has_margins, rendered
 from vost_sgg.data.vocabulary import PREDICATE_CLASSES
 from vost_sgg.visualization.plots import (
     plot_frequencies,
@@ -90,13 +90,7 @@ def test_frequencies_are_the_counts():
 @pytest.mark.parametrize("methods", [1, 8])
 def test_nothing_is_cut_off(methods):
     for figure in all_plots(methods):
-        figure.set_dpi(150)
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        picture = np.array(canvas.buffer_rgba())
-        # What is cut off reaches the edge.
-        edges = (picture[:2], picture[-2:], picture[:, :2], picture[:, -2:])
-        assert all((edge == 255).all() for edge in edges)
+        assert has_margins(rendered(figure))
 
 
 def test_methods_differ_by_colour_and_by_hatch_or_line():

@@ -1,9 +1,8 @@
 """Curves of trainings: where the points are, which stage they are of, that nothing is cut off."""
 
-import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from tests.visualization.margins import has_margins, rendered
 from vost_sgg.visualization.training_plot import plot_training
 
 PANELS = {"total loss": "total_loss", "R@10 (%)": "predcls/with/R@10"}
@@ -45,12 +44,7 @@ def test_nothing_is_cut_off(count):
     runs = {f"output/a/rather/long/folder/seed{i}": stages for i in range(count)}
     panels = {f"loss number {i}": "total_loss" for i in range(3)} | PANELS
     figure = plot_training(runs, panels, title="a title")
-    figure.set_dpi(150)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    picture = np.array(canvas.buffer_rgba())
-    edges = (picture[:2], picture[-2:], picture[:, :2], picture[:, -2:])
-    assert all((edge == 255).all() for edge in edges)
+    assert has_margins(rendered(figure))
 
 
 def test_more_runs_than_colours_are_refused():

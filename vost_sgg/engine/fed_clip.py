@@ -77,9 +77,9 @@ class FedClips:
         heading = f"{self._cfg.MODEL.EVALUATOR.METHOD or 'model'}: what it is fed {moment}"
         rows = [columns[i : i + _COLUMNS] for i in range(0, len(columns), _COLUMNS)]
         pictures = [draw_columns(row, heading=heading) for row in rows]
-        if self._answers is not None and len(self._answers.of[frame["image_id"]].classes):
+        if self._answers is not None:
             width = max(picture.shape[1] for picture in pictures)
-            pictures.append(self._regions(self.records[position], width))
+            pictures += self._regions(self.records[position], width)
         return stacked(pictures)
 
     def _clip(self, position: int, epoch: int) -> tuple[dict, int]:
@@ -107,14 +107,16 @@ class FedClips:
             title = "the VLM's answer about the target\nwithheld (MODEL.PRIORS.WITHHOLD)"
         return Column(title, self._image(frame), *drawn, graph.size)
 
-    def _regions(self, record: Mapping, width: int) -> np.ndarray:
-        """What CLIP is shown: of each region the frame as it is on disk, never augmented."""
+    def _regions(self, record: Mapping, width: int) -> list[np.ndarray]:
+        """What CLIP is shown, in one picture: each region of the frame as it is on disk, never augmented."""
         pairs = self._answers.of[record["image_id"]]
         boxes, rows = pairs.regions()
+        if not len(boxes):
+            return []
         captions = [_caption(pairs, rows, i, self._metadata) for i in range(len(boxes))]
         pictures = region_prompt(self._cfg)(read_frame(record, "RGB"), boxes)
         heading = "region prompts: what CLIP is shown of the target, from the frame on disk"
-        return draw_strip(pictures, captions, heading=heading, width=width)
+        return [draw_strip(pictures, captions, heading=heading, width=width)]
 
 
 class AnsweredPairs:
@@ -146,8 +148,7 @@ class AnsweredPairs:
         cache, answers = self._cache_of.get(video, self._caches[0]), FrameAnswers()
         if answered:
             answers = cache.frames(video).get(image_id, answers)
-        else:
-            self.withheld.add(image_id)
+        (self.withheld.discard if answered else self.withheld.add)(image_id)
         pairs = frame_pairs(self._task, record, answers, self._vocabulary)
         self.of[image_id] = pairs
         nothing = np.zeros((len(pairs.classes), 3, 0), np.float32)
