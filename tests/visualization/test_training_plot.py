@@ -43,7 +43,7 @@ def test_nothing_is_cut_off(count):
     stages = {"spatial": run(400), "temporal": run(100)}
     runs = {f"output/a/rather/long/folder/seed{i}": stages for i in range(count)}
     panels = {f"loss number {i}": "total_loss" for i in range(3)} | PANELS
-    figure = plot_training(runs, panels, title="a title")
+    figure = plot_training(runs, panels)
     assert has_margins(rendered(figure))
 
 

@@ -13,22 +13,18 @@ from vost_sgg.visualization.plots import (
     check_methods,
     legend,
     tidy,
-    title_above,
 )
 from vost_sgg.visualization.training_log import Curves
 
 _COLUMNS = 4
 
 
-def plot_training(
-    runs: Mapping[str, Mapping[str, Curves]], panels: Mapping[str, str], *, title: str = ""
-) -> Figure:
+def plot_training(runs: Mapping[str, Mapping[str, Curves]], panels: Mapping[str, str]) -> Figure:
     """A panel a quantity, a line a run. The stages stand one behind the other, each as long as its longest run.
 
     Args:
         runs: name -> stage -> curves; at most eight runs.
         panels: title of the panel -> name of the quantity. A run without it is left out of the panel.
-        title: what stands above.
 
     Raises:
         ValueError: there are more runs than colours, or none.
@@ -38,7 +34,6 @@ def plot_training(
     rows = -(-len(panels) // _COLUMNS)
     columns = min(_COLUMNS, len(panels))
     figure = Figure(figsize=(3.6 * columns + 0.4, 2.5 * rows + 1.0), layout="constrained")
-    title_above(figure, title)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax, (name, quantity) in zip(axes, panels.items(), strict=False):
         for i, (run, stages) in enumerate(runs.items()):
