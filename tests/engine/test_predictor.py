@@ -34,7 +34,7 @@ def oed(folder):
 
 @pytest.fixture(scope="module")
 def vost(folder):
-    return untrained_cfg("vost_sgdet", folder, *SMALL)
+    return untrained_cfg("vost_sgdet", folder, *SMALL, "MODEL.PRIORS.CLIP.WEIGHTS", "random")
 
 
 def with_keys(cfg, *opts):

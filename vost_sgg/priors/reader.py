@@ -85,9 +85,7 @@ class PriorsFolder:
         elif not answered:
             pairs, predicates = slice(pairs.start, pairs.start), predicates[:0]
         regions = file.regions(*file.region_starts[row : row + 2].tolist())
-        stored = FramePairs(
-            file.classes[pairs], predicates, file.boxes[pairs], file.pairs[pairs]
-        )
+        stored = FramePairs(file.classes[pairs], predicates, file.boxes[pairs], file.pairs[pairs])
         return frame_priors(stored, file.region_rows[pairs], regions, self._texts)
 
     def _other_data(self, what: str) -> CacheError:

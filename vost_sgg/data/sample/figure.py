@@ -8,7 +8,7 @@ import numpy as np
 HEAD = (
     0.135  # radius, in units of body height; smaller heads leave no evidence of gaze at 160 pixels
 )
-HAND = 0.055
+HAND = 0.066
 ARM_LINK = 0.185
 SEAT = 0.27  # height of a sitting person's hip above the floor
 LIMB_WIDTH = {"thigh": 0.100, "shin": 0.082, "upper_arm": 0.068, "forearm": 0.058}

@@ -18,7 +18,7 @@ from vost_sgg.data.sample.video import SampleVideo
 from vost_sgg.data.vocabulary import OBJECT_CLASSES, PREDICATE_CLASSES, spelling
 
 # Raise it whenever another generator would draw or annotate another data set: existing ones are then rebuilt.
-VERSION = 12
+VERSION = 13
 MANIFEST = "MANIFEST.json"
 _TEXTS = ("frame_list.txt", "object_classes.txt", "relationship_classes.txt")
 _PICKLES = ("person_bbox.pkl", "object_bbox_and_relationship.pkl")

@@ -11,7 +11,7 @@ from vost_sgg.data.sample.layout import Layout
 from vost_sgg.data.sample.room import Prop
 from vost_sgg.data.sample.scripts import AT_HAND, FRAMES, IN_HAND, LIE, SIT, WALK
 
-_LOST = 0.15  # share of frames whose face and hands are a blur: neighbours tell
+_LOST = 0.08  # share of frames whose face and hands are a blur: neighbours tell
 _BLURRED = 0.20  # share of entries blurred by motion in a frame and clear in the next
 _SHAKEN = 0.075  # share of frames in which the camera shakes: nobody could annotate an object
 HIDDEN_FACE, ELSEWHERE = "hidden", "elsewhere"

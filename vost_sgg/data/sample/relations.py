@@ -61,7 +61,7 @@ def spatial(layout: Layout, state: FrameState, thing: Thing) -> list[str]:
     labels = [_horizontal(state, thing, dx)]
     if top > figure.hip[1] - 0.06 * h and habit < 0.70:
         labels.append("beneath")
-    if figure.direction and abs(dx) > 0.45 and thing.prop.habits[2] < 0.40:
+    if figure.direction and abs(dx) > 0.45 and thing.prop.habits[2] < 0.60:
         labels.append("on_the_side_of")
     return labels
 

@@ -41,7 +41,7 @@ _SMALL = frozenset(
     | {"pillow", "sandwich", "towel", "clothes", "blanket", "groceries"}
 )
 # Share of what could be touched, and is not, that stands as near as what is: its place does not tell.
-_WITHIN_REACH = 0.6
+_WITHIN_REACH = 0.8
 _SEAT_LINE = {
     "chair": 0.48,
     "sofa/couch": 0.48,

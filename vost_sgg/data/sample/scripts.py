@@ -137,7 +137,7 @@ def _hand_roles(rng, posture: str, leading: str | None) -> list[tuple[str, str]]
     if leading not in IN_HAND and rng.random() < (0.45 if posture == LIE else 0.90):
         light = {"phone/camera": 3, "book": 3, "pillow": 2}
         roles.append((pick(rng, light if posture == LIE else _HANDHELD), "hold"))
-    if posture in (STAND, SIT) and leading not in ("lean", "write") and rng.random() < 0.62:
+    if posture in (STAND, SIT) and leading not in ("lean", "write") and rng.random() < 0.85:
         roles.append(
             (
                 pick(
@@ -158,7 +158,7 @@ def _interval(rng, action: str) -> tuple[int, int]:
     """Some contacts begin or end inside the video, so that labels change over time; most of those with what stays in
     its place do, so that the place does not tell.
     """
-    share, latest = (0.80, 28) if action in ("touch", "twist", "wipe") else (0.28, 18)
+    share, latest = (0.60, 24) if action in ("touch", "twist", "wipe") else (0.28, 18)
     start, stop = 0, FRAMES
     if action in _MAY_PAUSE:
         start = int(rng.integers(5, latest)) if rng.random() < share else 0
