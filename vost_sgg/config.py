@@ -77,8 +77,8 @@ def _add_model(cfg: CfgNode) -> None:
     # Frames of one video whose regions pass CLIP in one forward.
     m.PRIORS.FRAMES_PER_BATCH = 16
     m.PRIORS.CLIP = CfgNode()
-    # A model of open_clip (the weights of OpenAI need the "quickgelu" one), or tiny: a model without any meaning for
-    # the sample data set, whose weights are random.
+    # A model of open_clip (the weights of OpenAI need the "quickgelu" one), or tiny: the small one of the sample data
+    # set, which configs/sample/clip.yaml trains.
     m.PRIORS.CLIP.NAME = "ViT-B-32-quickgelu"
     # A file, a tag of open_clip (downloaded), or random.
     m.PRIORS.CLIP.WEIGHTS = "openai"

@@ -116,3 +116,9 @@ def test_answers_are_withheld_in_training_alone_and_anew_each_epoch(tmp_path):
     first, second = answered(True, 0), answered(True, 1)
     assert 20 <= sum(first) < 40 and first != second and first == answered(True, 0)
     assert all(answered(False, 0))
+
+
+@pytest.mark.parametrize("share", [-0.1, 10])
+def test_what_is_no_probability_withholds_nothing(records, share):
+    with pytest.raises(ValueError, match=f"MODEL.PRIORS.WITHHOLD is {share}; .* 0 to 1"):
+        mapped(records, True, priors_of, withhold=share)

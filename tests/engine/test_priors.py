@@ -93,3 +93,17 @@ def test_resuming_on_other_priors_is_warned_of(cfg, records, caplog):
         caplog.clear()
         check_resumable(metas[0], metas[other], "model_0000000.pth")
         assert ("other conditions (priors " in caplog.text) == warned
+
+
+def test_resuming_with_other_answers_withheld_is_warned_of(cfg, records, caplog):
+    cfg = stage_configs(cfg)["SPATIAL"]
+    for name in ("tiny_train", "tiny_test"):
+        extract(cfg, records, name)
+    metas = []
+    for share in (0.1, 0.0):
+        cfg.MODEL.PRIORS.WITHHOLD = share
+        metas.append(SGGTrainer(cfg).checkpointer.meta)
+    check_resumable(metas[0], metas[0], "model_0000000.pth")
+    assert "other conditions" not in caplog.text
+    check_resumable(*metas, "model_0000000.pth")
+    assert "other conditions (withheld_answers 0.1 -> 0.0)" in caplog.text

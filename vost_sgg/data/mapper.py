@@ -37,6 +37,9 @@ class ClipMapper:
         read_priors: gives the priors of a record, in which the boxes are numpy; None: frames have none. Called with
             ``answered=False`` it gives what is left where the VLM failed on the frame.
         withhold: probability that a training frame's priors are read so, drawn anew each epoch.
+
+    Raises:
+        ValueError: ``withhold`` is no probability.
     """
 
     @configurable
@@ -50,6 +53,8 @@ class ClipMapper:
         read_priors: Callable[..., FramePriors] | None = None,
         withhold: float = 0.0,
     ):
+        if not 0 <= withhold <= 1:
+            raise ValueError(f"MODEL.PRIORS.WITHHOLD is {withhold}; it is a probability, 0 to 1")
         self.is_train = is_train
         self.augmentations = T.AugmentationList(augmentations)
         self.image_format = image_format

@@ -43,4 +43,6 @@ def check_videos(mapper: ClipMapper, index: VideoIndex) -> None:
 def priors_identity(mapper: Callable) -> dict:
     """What a checkpoint says of the priors that it was trained on; {} of a mapper that reads none."""
     reader = getattr(mapper, "read_priors", None)
-    return {} if reader is None else {"priors": reader.fingerprint}
+    if reader is None:
+        return {}
+    return {"priors": reader.fingerprint, "withheld_answers": mapper.withhold}
