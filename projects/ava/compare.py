@@ -2,10 +2,11 @@
 
     python -m projects.ava.compare
     python -m projects.ava.compare --models oed vlm
+    python -m projects.ava.compare --trained-in 'output/ablation/sgdet/{}/seed0'
 
 Both samples of AVA are generated if they are not there, and the VLM's answers and CLIP's features of them extracted;
-then each model that is trained (configs/sample/<model>_sgdet.yaml) is evaluated on both. A model without weights is
-named, with the command that trains it, and has no row. Config keys may follow the options: KEY VALUE KEY VALUE ...
+then each model that is trained (configs/sample/<model>_sgdet.yaml) is evaluated on both. A model whose own or CLIP's
+weights are missing is named, with what trains them, and has no row. Config keys may follow the options: KEY VALUE ...
 Results lie in output/ava/sample/<model>_sgdet/, the table also in output/ava/sample/compare.json.
 """
 
@@ -30,6 +31,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--output-dir", default=OUTPUT, metavar="DIR", help="(default: %(default)s)"
     )
+    parser.add_argument(
+        "--trained-in",
+        metavar="DIR",
+        help="folder of a model's stages, {} for its name (default: where its config trains it)",
+    )
     parser.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE", help="config keys")
     args = parser.parse_args(argv)
     # Only now, so that --help needs no seconds.
@@ -41,21 +47,31 @@ def main(argv: list[str] | None = None) -> int:
     for name in ("detectron2", "vost_sgg", "projects"):
         setup_logger(args.output_dir, name=name)
     with user_errors(*SETUP_ERRORS, *TRAINING_ERRORS, ExtractionError, folder=args.output_dir):
-        compare(args.models, args.output_dir, args.opts)
+        compare(args.models, args.output_dir, args.opts, trained_in=args.trained_in)
     return 0
 
 
-def compare(models: list[str], output_dir: str, opts: list[str]) -> None:
-    """Evaluates ``models`` in both worlds, prints the table and writes ``compare.json``."""
+def compare(
+    models: list[str], output_dir: str, opts: list[str], *, trained_in: str | None = None
+) -> None:
+    """Evaluates ``models`` in both worlds, prints the table and writes ``compare.json``.
+
+    Args:
+        models: names of configs, without the task.
+        output_dir: for all results.
+        opts: config keys and values for every model.
+        trained_in: the folder with a model's stages, "{}" in it for the model; None: the one that its config names.
+    """
     from projects.ava.catalog import WORLDS, sample_name
     from projects.ava.tables import PRIOR_NAME
 
     rows, untrained, extracted = {}, {}, set()
     for model in models:
-        configs = [_config(model, sample_name(w, "val"), output_dir, opts) for w in WORLDS]
-        method, missing = configs[0].MODEL.EVALUATOR.METHOD, _missing_weights(configs[0])
-        if missing:
-            rows[method], untrained[method] = None, f"there is no {missing}: {_training(model)}"
+        own = [*_weights(model, trained_in), *opts]
+        configs = [_config(model, sample_name(w, "val"), output_dir, own) for w in WORLDS]
+        method, reason = configs[0].MODEL.EVALUATOR.METHOD, _untrained(model, configs[0])
+        if reason:
+            rows[method], untrained[method] = None, reason
         else:
             rows[method] = [evaluate(cfg, extracted) for cfg in configs]
     rows[PRIOR_NAME] = [_prior(sample_name(world, "val")) for world in WORLDS]
@@ -76,7 +92,7 @@ def report(rows: dict[str, list | None], untrained: dict[str, str], output_dir: 
     print(f"\nAVA sample, {WORLDS[0]} -> {WORLDS[1]} world (difference), in %")
     print(fall_table(rows, METRICS))
     for method, reason in untrained.items():
-        print(f"{method} is not trained: {reason}")
+        print(f"{method} has no row: {reason}")
     models = {name: row and dict(zip(WORLDS, row, strict=True)) for name, row in rows.items()}
     path = os.path.join(output_dir, "compare.json")
     write_results({"worlds": list(WORLDS), "models": models, "untrained": untrained}, path)
@@ -127,20 +143,35 @@ def _config(model: str, dataset: str, output_dir: str, opts: list[str]):
     return final_stage(cfg)
 
 
-def _missing_weights(cfg) -> str:
-    """The checkpoint that the config's model lacks; "" if it lacks none."""
+def _weights(model: str, trained_in: str | None) -> list[str]:
+    if trained_in is None or model == "vlm":
+        return []
+    return ["MODEL.WEIGHTS", f"{trained_in.replace('{}', model)}/spatial/model_final.pth"]
+
+
+def _untrained(model: str, cfg) -> str:
+    """Why the model cannot be evaluated, and what trains the weights that it lacks; "" if it lacks none."""
     from detectron2.utils.file_io import PathManager
 
     from vost_sgg.engine.trainer import has_parameters
+    from vost_sgg.modeling import reads_priors
 
-    lacks = has_parameters(cfg) and not PathManager.isfile(cfg.MODEL.WEIGHTS)
-    return cfg.MODEL.WEIGHTS if lacks else ""
+    if has_parameters(cfg) and not PathManager.isfile(cfg.MODEL.WEIGHTS):
+        return f"there is no {cfg.MODEL.WEIGHTS}: {_training(model)}"
+    if reads_priors(cfg):
+        from vost_sgg.priors.clip import build_clip
+
+        try:
+            build_clip(cfg)
+        except ValueError as error:
+            return str(error)
+    return ""
 
 
 def _training(model: str) -> str:
-    config = f"configs/sample/{model}_sgdet.yaml"
-    priors = "" if model == "oed" else " after the priors (configs/README.md)"
-    return f"tools/train_net.py --config-file {config}{priors}"
+    # DETR's boxes are slow to learn from nothing, so that a detector begins it.
+    command = f"tools/train_net.py --config-file configs/sample/{model}_sgdet.yaml STAGES.DETECTOR.SOLVER.EPOCHS 8"
+    return command if model == "oed" else f"{command}, after the priors (configs/README.md)"
 
 
 def _prior(dataset: str) -> dict[str, float]:

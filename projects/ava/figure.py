@@ -16,18 +16,18 @@ import sys
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     # Only now, so that --help needs no seconds.
-    from PIL import Image
-
     import projects.ava.catalog  # noqa: F401  registers the data sets
     from projects.ava.drawing import draw_panels
+    from vost_sgg.data.mapper import FrameError
     from vost_sgg.errors import error_text
+    from vost_sgg.visualization.draw import save_picture
 
     try:
         panels, titles = read_panels(
             (args.ours, args.vlm), args.samples, args.threshold, args.image_id
         )
-        Image.fromarray(draw_panels(panels, titles)).save(args.output, optimize=True)
-    except (OSError, KeyError, ValueError) as error:
+        save_picture(draw_panels(panels, titles), args.output)
+    except (OSError, KeyError, ValueError, FrameError) as error:
         print(f"error: {error_text(error)}", file=sys.stderr)
         return 2
     print(f"{len(panels)} persons: {os.path.abspath(args.output)}")

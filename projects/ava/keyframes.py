@@ -51,6 +51,7 @@ def dump_keyframes(root: str, split: str, *, workers: int = 1) -> dict:
         FileNotFoundError, ValueError: as ``read_annotations``.
     """
     from projects.ava.annotations import read_annotations
+    from vost_sgg.whole_files import write_whole
 
     seconds: dict[str, list[int]] = {}
     for video, second in read_annotations(os.path.join(root, "annotations"), split).overlapping():
@@ -70,8 +71,8 @@ def dump_keyframes(root: str, split: str, *, workers: int = 1) -> dict:
     for video, result in _dumped(tasks, workers):
         _note(report, video, result)
     os.makedirs(os.path.join(root, "frames"), exist_ok=True)
-    with open(os.path.join(root, "frames", f"report_{split}.json"), "w") as file:
-        json.dump(report, file, indent=1)
+    path = os.path.join(root, "frames", f"report_{split}.json")
+    write_whole(path, json.dumps(report, indent=1).encode())
     return report
 
 

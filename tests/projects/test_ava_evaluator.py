@@ -236,6 +236,8 @@ def test_configs_evaluate_the_trained_spatial_stage_without_aggregation(folder):
         trained = stage_configs(get_vost_cfg(f"configs/{folder}{model}_sgdet.yaml"))["SPATIAL"]
         assert cfg.MODEL.TEMPORAL_AGGREGATOR.NAME == "NoAggregation"
         assert model_identity(cfg) == model_identity(trained)
+        # Read by CLIP's weights and regions, and with answers of the kind, that it was trained with.
+        assert cfg.MODEL.PRIORS == trained.MODEL.PRIORS
         assert cfg.MODEL.WEIGHTS == f"{trained.OUTPUT_DIR}/model_final.pth"
     cfg = get_vost_cfg(f"projects/ava/configs/{folder}vlm_sgdet.yaml")
     assert isinstance(EVALUATOR.build(cfg, dataset_name=NAME, baseline=None), AVAEvaluator)

@@ -17,6 +17,7 @@ from projects.ava.sample import generate
 from projects.ava.sample.clips import SECONDS, SampleClip
 from projects.ava.sample.simulated import SimulatedAVAVLM, scene_graph_records
 from projects.ava.sample.worlds import World
+from tests.untrained import untrained_cfg
 from tools import extract_vlm, train_net
 from vost_sgg.data.sample.figure import stand
 
@@ -146,7 +147,7 @@ def test_compare_prints_how_far_each_falls_and_names_what_is_not_trained(root, t
     arguments = ["--models", "oed", "vlm", "--output-dir", str(tmp_path / "out"), *opts]
     assert compare.main(arguments) == 0
     said = capsys.readouterr().out
-    assert f"OED is not trained: there is no {tmp_path}/none.pth: tools/train_net.py" in said
+    assert f"OED has no row: there is no {tmp_path}/none.pth: tools/train_net.py" in said
     document = json.loads((tmp_path / "out/compare.json").read_text())
     assert document["models"]["OED"] is None and list(document["untrained"]) == ["OED"]
     before, after = (document["models"]["simulated VLM"][world] for world in WORLDS)
@@ -165,10 +166,41 @@ def test_compare_prints_how_far_each_falls_and_names_what_is_not_trained(root, t
     assert Image.open(picture).size[0] >= 440
     assert figure.main([*arguments, "--image-id", "nobody/000902.png"]) == 2
     assert figure.main([*arguments, "--samples", "0"]) == 2
+    assert figure.main([*arguments[:-1], str(tmp_path / "figure.txt")]) == 2
     assert figure.main(["--ours", files[0], "--vlm", files[1], "--output", str(picture)]) == 2
     errors = capsys.readouterr().err
     assert "no such keyframe" in errors and "at least one person" in errors
+    assert "a picture's name ends in .png or .jpg" in errors
     assert "is about ava_sample_familiar_val" in errors
+
+
+def test_compare_takes_an_ablations_weights_and_names_a_clip_that_is_not_there(
+    root, tmp_path, capsys
+):
+    for model in ("oed", "vost"):
+        spatial = "MODEL.TEMPORAL_AGGREGATOR.NAME", "NoAggregation"
+        made = untrained_cfg(f"{model}_sgdet", tmp_path, *spatial).MODEL.WEIGHTS
+        folder = tmp_path / "runs" / model / "seed0" / "spatial"
+        folder.mkdir(parents=True)
+        Path(made).rename(folder / "model_final.pth")
+    arguments = ["--models", "oed", "dsqi", "vost", "--output-dir", str(tmp_path / "out")]
+    arguments += ["--trained-in", str(tmp_path / "runs/{}/seed0"), "INPUT.MIN_SIZE_TEST", "48"]
+    arguments += ["MODEL.VLM.CACHE", str(tmp_path / "vlm")]
+    arguments += ["MODEL.PRIORS.CACHE", str(tmp_path / "priors"), "MODEL.PRIORS.CLIP.WEIGHTS"]
+    rows = {}
+    for clip in (str(tmp_path / "clip.pth"), "random"):
+        assert compare.main([*arguments, clip]) == 0
+        said = capsys.readouterr().out
+        document = json.loads((tmp_path / "out/compare.json").read_text())
+        rows[clip] = {name for name, worlds in document["models"].items() if worlds}
+        untrained = document["untrained"]
+        absent = f"there is no {tmp_path}/runs/dsqi/seed0/spatial/model_final.pth"
+        assert absent in untrained["DSQI"] and "DSQI has no row: " in said
+        if clip != "random":
+            assert clip in untrained["VOST-SGG"]
+            assert "configs/sample/clip.yaml" in untrained["VOST-SGG"]
+    without, with_clip = rows.values()
+    assert with_clip - without == {"VOST-SGG"} and "OED" in without
 
 
 def test_the_tools_extract_and_evaluate_by_the_config_alone(root, tmp_path, capsys):
