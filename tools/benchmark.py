@@ -7,9 +7,11 @@
     python tools/benchmark.py data --config-file configs/oed_predcls.yaml --workers 4
     python tools/benchmark.py index
     python tools/benchmark.py priors --config-file configs/vost_predcls.yaml --batch 1
+    python tools/benchmark.py vlm
     python tools/benchmark.py evaluator
 
-For a config with a temporal phase the last line of `model` reads `video-level over frame-by-frame: 3.21x`.
+`model` prints how much quicker a training step is than a plain one, and for a config with a temporal phase its last
+line reads `video-level over frame-by-frame: 3.21x`.
 """
 
 import argparse
@@ -17,14 +19,18 @@ import os
 import sys
 
 _MODEL = """
-Measures the finished model of a config, and a training step of each of its stages. Times are medians over --repeats
-after a warm-up, with the device synchronised; their unit is in their name.
+Measures the finished model of a config as `train_net.py --eval-only` runs it (frozen batch norms folded), and a
+training step of each of its stages. Times are medians over --repeats after a warm-up, with the device synchronised;
+their unit is in their name.
 
 latency: one target with its references, from frames on the host to scene graphs on the host, nothing kept between
-targets. video: a whole video at once, as in an evaluation. Its phases are timed in passes of their own. Peak share: of
-a large matrix product timed in the same run in the same precision. Peak memory: of tensors on CUDA; on the CPU, of the
-whole process until then, so that it never falls from one measurement to the next. Frame by frame: a test loop as OED's
-in plain float32, which runs each target and its references anew.
+targets. video: a whole video at once, as in an evaluation. Its phases are timed in passes of their own, before anything
+is compiled. Peak share: of a large matrix product timed in the same run in the same precision. Peak memory: of tensors
+on CUDA; on the CPU, of the whole process until then, so that it never falls from one measurement to the next.
+
+Frame by frame: a test loop as OED's, which runs each target and its references anew. Plain training step: as OED's
+loop on the same batch, every loss read from the device, AdamW tensor by tensor. Both are in float32 and channels-first
+order with padding masks and attention that computes its weights, and neither folds a norm. They take turns with ours.
 """
 
 _DATA = """
@@ -43,6 +49,13 @@ _PRIORS = """
 Measures what priors cost a model that reads them: reading those of a frame from files as tools/extract_clip.py writes
 them (in order as when testing, in any order as when training), as a share of a training step of each stage, and the
 rate of CLIP on the regions of --frames frames. Made-up features, random weights; no cache is read.
+"""
+
+
+_VLM = """
+Measures what asking a VLM costs beside the VLM itself, for each task: a whole extraction of made-up frames by a backend
+that answers at once, with the annotated answers, beside reading the images alone; the parser, on these answers and on
+malformed ones; the cache's size, and reading it. Then what all usable frames of Action Genome would take.
 """
 
 
@@ -66,18 +79,11 @@ def _parser() -> argparse.ArgumentParser:
         "model", help="speed and memory of a model", description=_MODEL, formatter_class=raw
     )
     _add_model_arguments(model)
+    _add_compile_and_memory(model)
     evaluator = commands.add_parser(
         "evaluator", help="speed and memory of the evaluator, one thread"
     )
-    evaluator.add_argument("--frames", type=int, default=2000, metavar="N", help="default: 2000")
-    evaluator.add_argument(
-        "--memory",
-        type=int,
-        nargs="+",
-        default=[],
-        metavar="N",
-        help="also the peak memory of an SGDET evaluation of N frames, each in a process of its own",
-    )
+    _add_evaluator_arguments(evaluator)
     data = commands.add_parser(
         "data", help="speed of the data path", description=_DATA, formatter_class=raw
     )
@@ -86,6 +92,11 @@ def _parser() -> argparse.ArgumentParser:
         "priors", help="cost of a VLM's priors", description=_PRIORS, formatter_class=raw
     )
     _add_model_arguments(priors)
+    vlm = commands.add_parser(
+        "vlm", help="cost of asking a VLM beside the VLM", description=_VLM, formatter_class=raw
+    )
+    _add_size(vlm)
+    vlm.add_argument("--frames", type=int, default=240, metavar="N", help="default: 240")
     index = commands.add_parser(
         "index", help="cost of a start on a large data set", description=_INDEX, formatter_class=raw
     )
@@ -93,9 +104,9 @@ def _parser() -> argparse.ArgumentParser:
         "--frames", type=int, default=288_782, metavar="N", help="default: 288782, Action Genome's"
     )
     index.add_argument("--workers", type=int, default=4, metavar="N", help="default: 4")
-    for command in (model, evaluator, priors):
+    for command in (model, evaluator, priors, vlm):
         _add_repeats(command)
-    for command in (model, evaluator, data, index, priors):
+    for command in (model, evaluator, data, index, priors, vlm):
         _add_report_arguments(command)
     for command in (parameters, model, data, priors):
         command.add_argument("--config-file", required=True, metavar="FILE", help="of configs/")
@@ -110,6 +121,33 @@ def _add_model_arguments(model: argparse.ArgumentParser) -> None:
     model.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     model.add_argument(
         "--frames", type=int, default=12, metavar="N", help="of the video (default: 12)"
+    )
+
+
+def _add_compile_and_memory(model: argparse.ArgumentParser) -> None:
+    model.add_argument(
+        "--compile",
+        action="store_true",
+        help="torch.compile, as TEST.COMPILE True does; its first passes are reported apart",
+    )
+    model.add_argument(
+        "--memory",
+        type=int,
+        metavar="N",
+        help="also the peak memory of a video of N frames and of training steps, ours and plain, each in a process of "
+        "its own",
+    )
+
+
+def _add_evaluator_arguments(evaluator: argparse.ArgumentParser) -> None:
+    evaluator.add_argument("--frames", type=int, default=2000, metavar="N", help="default: 2000")
+    evaluator.add_argument(
+        "--memory",
+        type=int,
+        nargs="+",
+        default=[],
+        metavar="N",
+        help="also the peak memory of an SGDET evaluation of N frames, each in a process of its own",
     )
 
 
@@ -130,11 +168,15 @@ def _add_data_arguments(data: argparse.ArgumentParser) -> None:
 
 def _add_device_size_and_batch(command: argparse.ArgumentParser) -> None:
     command.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda if there is one")
-    command.add_argument(
-        "--size", default="480x270", metavar="WxH", help="of the frames in pixels, before resizing"
-    )
+    _add_size(command)
     command.add_argument(
         "--batch", type=int, metavar="N", help="clips of a training step (default: the config's)"
+    )
+
+
+def _add_size(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--size", default="480x270", metavar="WxH", help="of the frames in pixels, before resizing"
     )
 
 

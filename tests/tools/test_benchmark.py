@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from detectron2.layers import FrozenBatchNorm2d
 
 from tools import benchmark
 from vost_sgg.config import get_vost_cfg, stage_configs
@@ -20,6 +21,7 @@ from vost_sgg.engine.benchmark.frame_by_frame import FrameByFrame, largest_diffe
 from vost_sgg.engine.benchmark.inputs import made_up_model, made_up_video
 from vost_sgg.engine.benchmark.model import outputs_agree
 from vost_sgg.engine.benchmark.timing import phase_of
+from vost_sgg.engine.benchmark.workload import Workload
 from vost_sgg.evaluation import SceneGraphRecall
 from vost_sgg.modeling.priors import PriorBatch
 
@@ -41,7 +43,15 @@ def test_help_is_quick_and_needs_no_torch():
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    for flag in ("--device", "--precision", "--frames", "--size", "--repeats", "--compare"):
+    for flag in (
+        "--device",
+        "--precision",
+        "--frames",
+        "--size",
+        "--repeats",
+        "--compile",
+        "--compare",
+    ):
         assert flag in result.stdout
 
 
@@ -66,8 +76,13 @@ def test_a_model_is_measured_compared_and_the_ratio_is_the_last_line(tmp_path, c
     assert set(report["peak_share"]) == {"video", "backbone", "encoder", "decoders"}
     assert report["flops"]["per_frame"] >= sum(report["flops"]["phases"].values()) > 0
     assert {"SPATIAL", "TEMPORAL"} <= report["training"].keys()
-    for step in report["training"].values():
+    for stage, step in report["training"].items():
         assert step["batch"] == 2 and step["seconds"] > 0
+        assert step["over_plain"] == pytest.approx(step["plain_seconds"] / step["seconds"])
+        said = (
+            f"training step over the plain one: {step['over_plain']:.2f}x ({stage}, batch 2, plain:"
+        )
+        assert any(line.startswith(said) for line in lines)
 
     assert benchmark.main([*command, "--json", second, "--compare", first, *SMALL]) == 0
     printed = capsys.readouterr().out
@@ -75,13 +90,39 @@ def test_a_model_is_measured_compared_and_the_ratio_is_the_last_line(tmp_path, c
     assert printed.splitlines()[-1].startswith("video-level over frame-by-frame: ")
 
 
-def test_a_spatial_model_in_bfloat16_has_no_ratio(capsys):
+def test_a_spatial_model_in_bfloat16_compiled_has_no_ratio(capsys, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda part: compiled.append(part))
     spatial = ["MODEL.TEMPORAL_AGGREGATOR.NAME", "NoAggregation"]
-    options = [*SAMPLE, *QUICK, "--precision", "bfloat16", *SMALL, *spatial]
+    options = [*SAMPLE, *QUICK, "--precision", "bfloat16", "--compile", *SMALL, *spatial]
     assert benchmark.main(["model", *options]) == 0
     printed = capsys.readouterr().out
-    assert "video-level over" not in printed and "bfloat16" in printed
+    assert "video-level over" not in printed and "bfloat16, compiled: 4 frames" in printed
+    assert len(compiled) == 3
+    assert re.search(r"^first passes, which compile +[\d.]+ s$", printed, re.MULTILINE)
     assert re.search(r"training step TEMPORAL, batch 2 +nothing to train", printed)
+
+
+def test_the_model_is_measured_folded_and_the_loop_is_not(monkeypatch, capsys):
+    norms = {}
+
+    def watched(kind, name):
+        call = getattr(kind, name)
+
+        def watching(self, *args):
+            model = self.model if kind is FrameByFrame else args[0]
+            norms[kind] = sum(isinstance(m, FrozenBatchNorm2d) for m in model.modules())
+            return call(self, *args)
+
+        monkeypatch.setattr(kind, name, watching)
+
+    watched(FrameByFrame, "__call__")
+    watched(Workload, "run")
+    frozen = ["MODEL.RESNETS.NORM", "FrozenBN"]
+    assert benchmark.main(["model", *SAMPLE, *QUICK, *SMALL, *frozen]) == 0
+    assert norms[Workload] == 0 < norms[FrameByFrame]
+    printed = capsys.readouterr().out
+    assert "compile" not in printed and "of it imports" not in printed
 
 
 @pytest.mark.parametrize(
@@ -232,6 +273,7 @@ def test_a_model_without_priors_has_no_cost_of_them(capsys):
         (["--size", "480"], "--size 480: give WIDTHxHEIGHT in pixels, such as 480x270"),
         (["--size", "0x270"], "--size 0x270"),
         (["--frames", "0"], "--frames must be at least 1 (got 0)"),
+        (["--memory", "0"], "--memory must be at least 1 (got 0)"),
         (["--device", "cuda"], "--device cuda: this machine has no CUDA device"),
         (["--compare", "none.json"], "--compare: there is no file none.json"),
         (["--compare", __file__], "is no JSON file"),

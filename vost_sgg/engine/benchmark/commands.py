@@ -37,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _model(args: argparse.Namespace) -> dict:
+    from vost_sgg.engine.benchmark.memory import benchmark_memory
     from vost_sgg.engine.benchmark.model import benchmark_model
 
     workload, cfg = _workload(args), _config(args)
@@ -46,13 +47,14 @@ def _model(args: argparse.Namespace) -> dict:
         "config": args.config_file,
         "parameters": counts,
         **benchmark_model(cfg, workload),
+        "memory": benchmark_memory(cfg, workload, args.memory) if args.memory else {},
     }
 
 
 def _compared_with_frame_by_frame(report: dict) -> int:
     from vost_sgg.engine.benchmark.model import outputs_agree
 
-    print("\n".join(reports.ratio_lines(report)), flush=True)
+    print("\n".join(reports.training_lines(report) + reports.ratio_lines(report)), flush=True)
     if outputs_agree(report):
         return 0
     print("error: video-level and frame-by-frame outputs differ", file=sys.stderr)
@@ -80,6 +82,12 @@ def _priors(args: argparse.Namespace) -> dict:
     return {"config": args.config_file, **benchmark_priors(_config(args), workload)}
 
 
+def _vlm(args: argparse.Namespace) -> dict:
+    from vost_sgg.engine.benchmark.vlm import benchmark_vlm
+
+    return benchmark_vlm(args.frames, _size(args), args.repeats)
+
+
 def _index(args: argparse.Namespace) -> dict:
     from vost_sgg.engine.benchmark.index import benchmark_index
 
@@ -91,12 +99,13 @@ _COMMANDS = {
     "evaluator": (_evaluator, reports.evaluator_table),
     "data": (_data, reports.data_table),
     "priors": (_priors, reports.priors_table),
+    "vlm": (_vlm, reports.vlm_table),
     "index": (_index, reports.index_table),
 }
 
 
 def _config(args: argparse.Namespace):
-    """The config with what the arguments change: the device, and the batch of every stage."""
+    """The config with what the arguments change: the device, the batch of every stage, whether testing compiles."""
     try:
         cfg = get_vost_cfg(args.config_file, args.opts)
         options = ["MODEL.DEVICE", getattr(args, "device", None) or _device()]
@@ -104,6 +113,8 @@ def _config(args: argparse.Namespace):
             stages = [f"STAGES.{name}." for name in stage_configs(cfg) if name]
             for prefix in stages or [""]:
                 options += [f"{prefix}SOLVER.IMS_PER_BATCH", args.batch]
+        if getattr(args, "compile", False):
+            options += ["TEST.COMPILE", True]
         cfg = get_vost_cfg(args.config_file, [*args.opts, *options])
     except yaml.YAMLError as error:
         raise ValueError(f"--config-file {args.config_file}: {error}") from None
@@ -117,7 +128,7 @@ def _device() -> str:
 
 
 def _workload(args: argparse.Namespace):
-    from vost_sgg.engine.benchmark.model import Workload
+    from vost_sgg.engine.benchmark.workload import Workload
 
     if args.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("--device cuda: this machine has no CUDA device")
@@ -138,10 +149,11 @@ def _size(args: argparse.Namespace) -> tuple[int, int]:
 
 
 def _check(args: argparse.Namespace) -> None:
-    for name in ("frames", "repeats", "batch", "batches", "workers"):
-        value = getattr(args, name, None)
-        if value is not None and value < 1:
-            raise ValueError(f"--{name} must be at least 1 (got {value})")
+    for name in ("frames", "repeats", "batch", "batches", "workers", "memory"):
+        given = getattr(args, name, None)
+        for value in given if isinstance(given, list) else [given]:
+            if value is not None and value < 1:
+                raise ValueError(f"--{name} must be at least 1 (got {value})")
     folder = os.path.dirname(args.json or "")
     if folder and not os.path.isdir(folder):
         raise ValueError(f"--json {args.json}: there is no folder {folder}")

@@ -9,19 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
-import cv2
-import numpy as np
 from detectron2.config import CfgNode
 from detectron2.data import DatasetCatalog
-from detectron2.structures import BoxMode
 from tqdm import tqdm
 
 from vost_sgg.config import stage_configs
-from vost_sgg.data.dump import PNG_COMPRESSION
 from vost_sgg.data.loaders import build_train_loader
 from vost_sgg.data.mapper import ClipMapper, read_frame
 from vost_sgg.engine.accumulation import AccumulationTrainer
-from vost_sgg.engine.benchmark.inputs import SEED, made_up_ground_truth, made_up_model
+from vost_sgg.engine.benchmark.inputs import made_up_model
+from vost_sgg.engine.benchmark.made_up_frames import write_made_up_frames
 from vost_sgg.engine.benchmark.timing import synchronise
 from vost_sgg.engine.optimizer import build_optimizer, max_gradient_norm
 
@@ -81,47 +78,12 @@ def benchmark_data(cfg: CfgNode, workload: DataWorkload) -> dict:
 def _made_up_data_set(size: tuple[int, int]) -> Iterator[float]:
     """Registers a data set of PNG files in a temporary folder; yields the mean bytes of a file."""
     with tempfile.TemporaryDirectory() as folder:
-        records = list(_records(folder, size))
+        records = list(write_made_up_frames(folder, size, videos=_VIDEOS, frames=_FRAMES))
         DatasetCatalog.register(_NAME, lambda: records)
         try:
             yield statistics.mean(os.path.getsize(record["file_name"]) for record in records)
         finally:
             DatasetCatalog.remove(_NAME)
-
-
-def _records(folder: str, size: tuple[int, int]) -> Iterator[dict]:
-    generator = np.random.default_rng(SEED)
-    for video in range(_VIDEOS):
-        for frame in range(_FRAMES):
-            path = os.path.join(folder, f"{video}_{frame:06d}.png")
-            cv2.imwrite(
-                path, _picture(generator, size), [cv2.IMWRITE_PNG_COMPRESSION, PNG_COMPRESSION]
-            )
-            truth = made_up_ground_truth(generator, int(generator.integers(1, 5)), size)
-            yield {
-                "file_name": path,
-                "image_id": f"{video}.mp4/{frame:06d}.png",
-                "width": size[0],
-                "height": size[1],
-                "video_id": f"{video}.mp4",
-                "video_index": video,
-                "frame_index": frame,
-                "frame_number": frame,
-                "annotations": [
-                    {"bbox": box, "bbox_mode": BoxMode.XYXY_ABS, "category_id": label}
-                    for box, label in zip(truth.boxes.tolist(), truth.classes.tolist(), strict=True)
-                ],
-                **{f: getattr(truth, f) for f in ("pairs", "attention", "spatial", "contacting")},
-            }
-
-
-def _picture(generator: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
-    """Smooth areas with a little noise, as a compressed video's frame: pure noise would take longest to decode."""
-    width, height = size
-    coarse = generator.integers(0, 256, (height // 32 + 2, width // 32 + 2, 3), dtype=np.uint8)
-    smooth = cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC).astype(np.int16)
-    noise = generator.integers(-2, 3, (height, width, 1), dtype=np.int16)
-    return (smooth + noise).clip(0, 255).astype(np.uint8)
 
 
 def _on_made_up_frames(cfg: CfgNode) -> CfgNode:

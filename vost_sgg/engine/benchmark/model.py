@@ -5,7 +5,6 @@ import platform
 import statistics
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -14,13 +13,11 @@ from torch import nn
 from tqdm import tqdm
 
 from vost_sgg.config import stage_configs
-from vost_sgg.engine.accumulation import AccumulationTrainer
 from vost_sgg.engine.benchmark.flops import count_flops
 from vost_sgg.engine.benchmark.frame_by_frame import FrameByFrame, largest_difference
 from vost_sgg.engine.benchmark.inputs import (
     is_temporal,
     made_up_model,
-    made_up_training_clips,
     made_up_video,
 )
 from vost_sgg.engine.benchmark.timing import (
@@ -31,36 +28,12 @@ from vost_sgg.engine.benchmark.timing import (
     reset_peak_memory,
     seconds,
 )
-from vost_sgg.engine.optimizer import build_optimizer, max_gradient_norm
-from vost_sgg.structures import FramePrediction
+from vost_sgg.engine.benchmark.training import training_step
+from vost_sgg.engine.benchmark.workload import PRECISIONS, Workload
+from vost_sgg.modeling.inference import prepare_for_inference
 
 # The video-level results in float32 are those of the frame-by-frame loop to this.
 TOLERANCE = 1e-4
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
-
-@dataclass(frozen=True)
-class Workload:
-    """What is measured, and how often.
-
-    Args:
-        device: of the model.
-        precision: a key of ``PRECISIONS``; bfloat16 is autocast's.
-        frames: of the video.
-        size: (width, height) of its frames in pixels, before they are resized as at test time.
-        repeats: timings of which the median is taken.
-    """
-
-    device: torch.device
-    precision: str
-    frames: int
-    size: tuple[int, int]
-    repeats: int
-
-    def run(self, model: nn.Module, clip: dict) -> list[FramePrediction]:
-        """The model's predictions for the targets of ``clip``."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
-            return model([clip])[0]
 
 
 def benchmark_model(cfg: CfgNode, workload: Workload) -> dict:
@@ -84,23 +57,30 @@ def benchmark_model(cfg: CfgNode, workload: Workload) -> dict:
 
         report = _finished_model(finished, workload, measure)
         report["training"] = {
-            name: measure(f"training {name}", partial(training_step, stage, workload))
+            name: measure(
+                f"training {name}", partial(training_step, stage, workload, against_plain=True)
+            )
             for name, stage in stages.items()
         }
     return report
 
 
 def _finished_model(cfg: CfgNode, workload: Workload, measure: Callable) -> dict:
-    """All but training; the model is freed on return."""
+    """All but training, of the model as ``--eval-only`` runs it; it is freed on return."""
     video = made_up_video(cfg, workload.frames, workload.size)
-    model = made_up_model(cfg).eval()
+    model = made_up_model(cfg)
+    prepare_for_inference(model)
     report = {"settings": _settings(cfg, workload, video)}
     report |= measure("matmul peak", lambda: _peak(workload))
     report |= measure("flops", lambda: {"flops": count_flops(model, video["frames"][0])})
-    report |= measure("inference", lambda: _inference(model, video, workload))
+    report |= measure("inference", lambda: _inference(model, video, workload, cfg.TEST.COMPILE))
     report["peak_share"] = _peak_shares(report, workload.frames)
     if is_temporal(cfg):
-        report |= measure("frame by frame", lambda: _against_baseline(model, video, workload))
+        # Another model of the same weights: those of ``model`` are folded.
+        report |= measure(
+            "frame by frame",
+            lambda: _against_baseline(model, FrameByFrame(made_up_model(cfg)), video, workload),
+        )
     return report
 
 
@@ -127,6 +107,7 @@ def _settings(cfg: CfgNode, workload: Workload, video: dict) -> dict:
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "precision": workload.precision,
+        "compiled": cfg.TEST.COMPILE,
         "frames": workload.frames,
         "size": list(workload.size),
         "resized": [width, height],
@@ -146,26 +127,35 @@ def _peak(workload: Workload) -> dict:
 
 
 @torch.no_grad()
-def _inference(model: nn.Module, video: dict, workload: Workload) -> dict:
+def _inference(model: nn.Module, video: dict, workload: Workload, compiled: bool) -> dict:
     """Latency of single targets, throughput of the whole video, its phases, memory."""
-    targets = itertools.cycle([_alone(video, target) for target in video["references"]])
-    workload.run(model, next(targets))
+    timed = itertools.islice(itertools.cycle(video["references"]), workload.repeats)
+    alone = [_alone(video, target) for target in timed]
+    targets = itertools.cycle(alone)
+
+    def run_all() -> None:
+        for clip in (*alone, video):  # all shapes that are timed
+            workload.run(model, clip)
+
+    run_all()
+    phases = _phases(model, video, workload)  # a compiled part would leave the timer's hooks out
+    report = {}
+    if compiled:
+        prepare_for_inference(model, compiled=True)
+        report["compiling_seconds"] = seconds(run_all, workload.device)
     reset_peak_memory(workload.device)
-    workload.run(model, video)
-    memory = peak_memory(workload.device)
     calls = {
         "target": lambda: workload.run(model, next(targets)),
         "video": lambda: workload.run(model, video),
     }
     medians = median_seconds(calls, device=workload.device, repeats=workload.repeats)
-    phases = _phases(model, video, workload)
-    return {
+    return report | {
         "latency_seconds": medians["target"],
         "video": {
             "seconds": medians["video"],
             "frames_per_second": workload.frames / medians["video"],
             "phase_seconds": phases,
-            "peak_memory_bytes": memory,
+            "peak_memory_bytes": peak_memory(workload.device),
         },
     }
 
@@ -206,9 +196,10 @@ def _peak_shares(report: dict, frames: int) -> dict[str, float]:
 
 
 @torch.no_grad()
-def _against_baseline(model: nn.Module, video: dict, workload: Workload) -> dict:
+def _against_baseline(
+    model: nn.Module, baseline: FrameByFrame, video: dict, workload: Workload
+) -> dict:
     """Video-level inference and the frame-by-frame loop on the same frames, in turn."""
-    baseline = FrameByFrame(model)
     ours = partial(workload.run, model, video)
     # The outputs that are compared are those of the warm-up.
     frames = [video["frames"][t] for t in video["references"]]
@@ -237,37 +228,3 @@ def outputs_agree(report: dict) -> bool:
         return True
     difference = compared["largest_difference"]
     return difference is not None and difference <= compared["tolerance"]
-
-
-def training_step(stage: CfgNode, workload: Workload) -> dict:
-    """Median seconds of an optimizer step of ``SOLVER.IMS_PER_BATCH`` clips, by the trainer's own step."""
-    batch, steps = stage.SOLVER.IMS_PER_BATCH, stage.SOLVER.ACCUMULATION_STEPS
-    if batch % steps:
-        raise ValueError(
-            f"a batch of {batch} clips cannot be split over {steps} micro-batches (SOLVER.ACCUMULATION_STEPS)"
-        )
-    model = made_up_model(stage)
-    result = {"batch": batch, "seconds": None, "peak_memory_bytes": None, "missing": ""}
-    if not any(p.requires_grad for p in model.parameters()):
-        return result | {"missing": "nothing to train"}
-    trainer = AccumulationTrainer(
-        model,
-        itertools.repeat(made_up_training_clips(stage, batch // steps, workload.size)),
-        build_optimizer(stage, model),
-        accumulation_steps=steps,
-        max_norm=max_gradient_norm(stage),
-        amp=workload.precision == "bfloat16",
-    )
-    trainer.iter = 0  # an iteration that writes no metrics
-    reset_peak_memory(workload.device)
-    try:
-        trainer.run_step()
-        medians = median_seconds(
-            {"step": trainer.run_step}, device=workload.device, repeats=workload.repeats
-        )
-    except torch.OutOfMemoryError:  # a result too: the batch does not fit
-        return result | {"missing": "out of memory"}
-    return result | {
-        "seconds": medians["step"],
-        "peak_memory_bytes": peak_memory(workload.device),
-    }

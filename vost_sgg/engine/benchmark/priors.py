@@ -8,12 +8,13 @@ from collections.abc import Callable
 
 import numpy as np
 from detectron2.config import CfgNode
-from detectron2.structures import BoxMode
 from tqdm import tqdm
 
 from vost_sgg.config import stage_configs
 from vost_sgg.engine.benchmark.inputs import SEED, made_up_ground_truth, made_up_training_clips
-from vost_sgg.engine.benchmark.model import Workload, training_step
+from vost_sgg.engine.benchmark.made_up_frames import made_up_record
+from vost_sgg.engine.benchmark.training import training_step
+from vost_sgg.engine.benchmark.workload import Workload
 from vost_sgg.modeling import reads_priors
 from vost_sgg.priors import FramePairs
 from vost_sgg.priors.clip import RANDOM, build_clip
@@ -84,7 +85,7 @@ def _reading(cfg: CfgNode, size: tuple[int, int]) -> dict[str, float]:
     """Median milliseconds of a frame, the files being in the page cache as in any epoch but the first."""
     generator = np.random.default_rng(SEED)
     with tempfile.TemporaryDirectory() as path:
-        videos = [_write_video(path, cfg, f"{v}.mp4", generator, size) for v in range(_VIDEOS)]
+        videos = [_write_video(path, cfg, v, generator, size) for v in range(_VIDEOS)]
         write_texts(path, *(_unit(generator, n, cfg.MODEL.PRIORS.DIM) for n in (36, 26)))
         with open(os.path.join(path, MANIFEST), "w") as file:
             json.dump({"task": cfg.MODEL.TASK}, file)
@@ -99,44 +100,31 @@ def _reading(cfg: CfgNode, size: tuple[int, int]) -> dict[str, float]:
 
 
 def _write_video(
-    path: str, cfg: CfgNode, video_id: str, generator: np.random.Generator, size: tuple[int, int]
+    path: str, cfg: CfgNode, video: int, generator: np.random.Generator, size: tuple[int, int]
 ) -> list[dict]:
     """Stores made-up features of a video; returns the records of its frames."""
-    given = [_frame(generator, video_id, number, size) for number in range(_FRAMES)]
+    given = [_frame(generator, video, number, size) for number in range(_FRAMES)]
     records, pairs = ([one[i] for one in given] for i in range(2))
     if cfg.MODEL.TASK == "sgdet":
         for frame in pairs:
             frame.pairs[:] = -1
     width = cfg.MODEL.PRIORS.DIM
     regions = [_unit(generator, len(f.regions()[0]), width).astype(np.float16) for f in pairs]
-    video_features(records, pairs, regions, {}).write(features_path(path, video_id), "", {})
+    video_features(records, pairs, regions, {}).write(
+        features_path(path, records[0]["video_id"]), "", {}
+    )
     return records
 
 
 def _frame(
-    generator: np.random.Generator, video_id: str, number: int, size: tuple[int, int]
+    generator: np.random.Generator, video: int, number: int, size: tuple[int, int]
 ) -> tuple[dict, FramePairs]:
     truth = made_up_ground_truth(generator, _PAIRS, size)
-    boxes, classes = truth.boxes.tolist(), truth.classes.tolist()
-    groups = {group: getattr(truth, group) for group in PREDICATE_GROUPS}
-    record = {
-        "image_id": f"{video_id}/{number:06d}.png",
-        "video_id": video_id,
-        "frame_number": number,
-        "width": size[0],
-        "height": size[1],
-        "annotations": [
-            {"bbox": box, "bbox_mode": BoxMode.XYXY_ABS, "category_id": label}
-            for box, label in zip(boxes, classes, strict=True)
-        ],
-        "pairs": truth.pairs,
-        **groups,
-    }
-    named = np.concatenate(list(groups.values()), axis=1)
+    named = np.concatenate([getattr(truth, group) for group in PREDICATE_GROUPS], axis=1)
     pairs = FramePairs(
         truth.classes[truth.pairs], named, truth.boxes[truth.pairs], truth.pairs.copy()
     )
-    return record, pairs
+    return made_up_record(truth, video, number), pairs
 
 
 def _unit(generator: np.random.Generator, count: int, width: int) -> np.ndarray:
@@ -168,9 +156,7 @@ def _regions(cfg: CfgNode, workload: Workload) -> dict:
     generator = np.random.default_rng(SEED)
     width, height = workload.size
     image = generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
-    boxes = [
-        _frame(generator, "", 0, workload.size)[1].regions()[0] for _ in range(workload.frames)
-    ]
+    boxes = [_frame(generator, 0, 0, workload.size)[1].regions()[0] for _ in range(workload.frames)]
     step = cfg.MODEL.PRIORS.FRAMES_PER_BATCH
 
     def embed(some: list[np.ndarray]) -> int:

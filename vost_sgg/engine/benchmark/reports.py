@@ -21,18 +21,30 @@ def model_tables(report: dict) -> str:
     width, height = settings["resized"]
     head = (
         f"{settings['task']} on {settings['device']} ({settings['threads']} CPU thread(s)), "
-        f"{settings['precision']}: {settings['frames']} frames of {width}x{height}, "
+        f"{settings['precision']}{', compiled' if settings['compiled'] else ''}: "
+        f"{settings['frames']} frames of {width}x{height}, "
         f"medians of {settings['repeats']}"
     )
     uncounted = ", ".join(name.removeprefix("aten::") for name in report["flops"]["uncounted"])
-    return "\n\n".join(
-        (
-            head,
-            tabulate(_measurements(report), ("measured", ""), **_RIGHT),
-            tabulate(_phases(report), ("phase", "ms a frame", "GFLOPs", "of peak"), **_RIGHT),
-            f"FLOPs are fvcore's, of the spatial phase: a multiply-add counts one. Not counted: {uncounted}.",
-        )
-    )
+    parts = [
+        head,
+        tabulate(_measurements(report), ("measured", ""), **_RIGHT),
+        tabulate(_phases(report), ("phase", "ms a frame", "GFLOPs", "of peak"), **_RIGHT),
+        f"FLOPs are fvcore's, of the spatial phase: a multiply-add counts one. Not counted: {uncounted}.",
+    ]
+    if report["memory"]:
+        parts.append(_memory_table(report["memory"], "each in a process of its own"))
+    return "\n\n".join(parts)
+
+
+def training_lines(report: dict) -> list[str]:
+    """The comparison of each stage's training step with the plain one, where both were measured."""
+    return [
+        f"training step over the plain one: {step['over_plain']:.2f}x "
+        f"({f'{stage}, ' if stage else ''}batch {step['batch']}, plain: {step['plain_seconds']:.4g} s)"
+        for stage, step in report["training"].items()
+        if step["over_plain"] is not None
+    ]
 
 
 def ratio_lines(report: dict) -> list[str]:
@@ -57,12 +69,8 @@ def evaluator_table(report: dict) -> str:
     rates = [(name, f"{rate:,.0f}") for name, rate in report["frames_per_second"].items()]
     tables = [tabulate(rates, ("evaluator", "frames/s"), **_RIGHT)]
     if report["memory"]:
-        rows = [
-            (f"{int(frames):,}", _mib(held["peak_bytes"]), _mib(held["imports_bytes"]))
-            for frames, held in report["memory"].items()
-        ]
-        heads = ("frames of SGDET", "peak memory", "of it imports")
-        tables.append(tabulate(rows, heads, **_RIGHT))
+        held = {f"{int(frames):,}": memory for frames, memory in report["memory"].items()}
+        tables.append(_memory_table(held, "frames of SGDET"))
     return "\n\n".join(tables)
 
 
@@ -110,6 +118,35 @@ def priors_table(report: dict) -> str:
     name = f"regions, {settings['clip']}, {regions['pictures_per_forward']} a forward"
     rates = f"{regions['pictures_per_second']:,.1f}/s ({regions['frames_per_second']:.2f} frames/s)"
     return head + "\n" + tabulate([*rows, (name, rates)], ("priors", ""), **_RIGHT)
+
+
+def vlm_table(report: dict) -> str:
+    """The table of ``benchmark_vlm``'s document."""
+    settings, tasks = report["settings"], report["tasks"].values()
+    width, height = settings["size"]
+    head = (
+        f"{settings['frames']} frames of {width}x{height} with {settings['pairs']} pairs, a backend that answers at "
+        f"once, one process on {settings['cpus']} CPU core(s)"
+    )
+    rates = {
+        "prompts": "prompts/s",
+        "frames": "frames/s",
+        "images_alone": "reading the images alone, frames/s",
+        "parsed": "parser, answers/s",
+        "malformed_parsed": "parser, malformed answers/s",
+        "cached_frames": "reading the cache, frames/s",
+    }
+    rows = [
+        (name, *(f"{task[f'{key}_per_second']:,.0f}" for task in tasks))
+        for key, name in rates.items()
+    ]
+    rows.append(("cache, bytes a frame", *(f"{task['bytes_per_frame']:,.0f}" for task in tasks)))
+    whole = [
+        f"{task['action_genome_hours']:.2f} h, {task['action_genome_bytes'] / 1e6:,.0f} MB"
+        for task in tasks
+    ]
+    rows.append((f"{settings['action_genome_frames']:,} frames", *whole))
+    return head + "\n" + tabulate(rows, ("vlm", *report["tasks"]), **_RIGHT)
 
 
 def index_table(report: dict) -> str:
@@ -184,6 +221,8 @@ def _measurements(report: dict) -> list[tuple[str, str]]:
         ("video throughput", f"{video['frames_per_second']:.2f} frames/s"),
         ("peak memory, inference", _mib(video["peak_memory_bytes"])),
     ]
+    if "compiling_seconds" in report:
+        rows.append(("first passes, which compile", f"{report['compiling_seconds']:.1f} s"))
     for stage, step in report["training"].items():
         name = f"training step {stage}".strip() + f", batch {step['batch']}"
         if step["seconds"] is None:
@@ -207,7 +246,17 @@ def _phases(report: dict) -> list[tuple[str, ...]]:
     return [*rows, row("video", video["seconds"], flops["per_frame"])]
 
 
-def _mib(count: int) -> str:
+def _memory_table(memory: dict[str, dict], name: str) -> str:
+    rows = [
+        (what, _mib(held["peak_bytes"]), _mib(held["imports_bytes"]))
+        for what, held in memory.items()
+    ]
+    return tabulate(rows, (name, "peak memory", "of it imports"), **_RIGHT)
+
+
+def _mib(count: int | None) -> str:
+    if count is None:
+        return "out of memory"
     return f"{count / 2**20:,.0f} MiB"
 
 
