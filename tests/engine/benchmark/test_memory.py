@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vost_sgg.config import get_vost_cfg
+from vost_sgg.config import get_vost_cfg, stage_configs
 from vost_sgg.engine.benchmark import memory, reports
 from vost_sgg.engine.benchmark.memory import benchmark_memory, pass_memory
 from vost_sgg.engine.benchmark.workload import Workload
@@ -31,7 +31,7 @@ def test_every_pass_is_measured_in_a_process_of_its_own(cfg, monkeypatch):
 
     monkeypatch.setattr(memory, "in_fresh_process", in_this_process)
     held = benchmark_memory(cfg, WORKLOAD, 5)
-    steps = [f"training step {stage}" for stage in ("SPATIAL", "TEMPORAL")]
+    steps = [f"training step {stage}" for stage in stage_configs(cfg)]
     plain = [f"{step}, plain" for step in steps]
     assert set(held) == {"video of 5 frames", "frame by frame", *steps, *plain}
     assert fresh == [pass_memory] * len(held)
