@@ -153,7 +153,12 @@ def test_stopped_at_any_moment_it_goes_on_where_it_was(tmp_path, run, stop):
         os.link(tmp_path / "videos" / "V0000.mp4", tmp_path / "videos" / video)
     frames = tmp_path / "frames"
     running = subprocess.Popen(
-        command(tmp_path), env=ENVIRONMENT, start_new_session=True, stderr=subprocess.PIPE
+        command(tmp_path),
+        env=ENVIRONMENT,
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        # A shell's background job ignores SIGINT, and so do its children, as this test run may be one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     progress = b""
     while not re.search(rb"[1-9]/90 ", progress):
