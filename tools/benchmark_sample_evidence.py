@@ -59,6 +59,7 @@ def read_pairs(root: str, split: str) -> Pairs:
     from tqdm import tqdm
 
     from vost_sgg.data.action_genome import load_action_genome
+    from vost_sgg.priors.pairs import union_boxes
 
     wholes, close_ups, classes, labels = [], [], [], []
     for record in tqdm(load_action_genome(root, split), desc=f"cropping {split}", unit="frame"):
@@ -66,8 +67,7 @@ def read_pairs(root: str, split: str) -> Pairs:
         boxes = np.array([a["bbox"] for a in record["annotations"]])
         for k, (subject, obj) in enumerate(record["pairs"]):
             pair = boxes[[obj, subject]]
-            union = np.concatenate([pair[:, :2].min(0), pair[:, 2:].max(0)])
-            wholes.append(crop(image, union, pair, WHOLE))
+            wholes.append(crop(image, union_boxes(pair), pair, WHOLE))
             close_ups.append(crop(image, pair[0], pair, CLOSE_UP))
             classes.append(record["annotations"][obj]["category_id"])
             labels.append(np.concatenate([record[group][k] for group in GROUPS]))

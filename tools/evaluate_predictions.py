@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError("name a FILE, or a --dataset for the frequency baseline")
     metadata = _metadata(dataset)
     if file:
-        check_vocabulary(file, metadata.thing_classes, metadata.predicate_classes)
+        check_vocabulary(file, metadata)
     baseline = _baseline(args, file, metadata)
     if file is None and baseline is None:
         raise ValueError(

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
     dataset = args.dataset or file.header.dataset
     check_datasets([dataset], "the data set of the predictions")
     metadata = MetadataCatalog.get(dataset)
-    check_vocabulary(file, metadata.thing_classes, metadata.predicate_classes)
+    check_vocabulary(file, metadata)
     (records,) = read_datasets([dataset])
     check_frames(file, {record["image_id"] for record in records})
     shown = [record for record in records if record["video_id"] == args.video]

@@ -13,8 +13,8 @@ from vost_sgg.engine.judged_graph import judged_graph
 from vost_sgg.evaluation.frame_hits import FrameHits, frame_hits
 from vost_sgg.evaluation.prediction_file import PredictionFile
 from vost_sgg.evaluation.protocols import CONSTRAINTS, Protocol
-from vost_sgg.evaluation.rescoring import NOTHING, check_frames, check_vocabulary
-from vost_sgg.structures import PREDICATE_GROUPS, FramePrediction
+from vost_sgg.evaluation.rescoring import check_frames, check_vocabulary, prediction_of
+from vost_sgg.structures import PREDICATE_GROUPS
 from vost_sgg.visualization.columns import Column, draw_columns
 from vost_sgg.visualization.relations import drawn_graph
 
@@ -50,7 +50,7 @@ class Comparison:
                 raise ValueError(
                     f"{self._first.path} is of task {header.task}, {file.path} of {file.header.task}: compare one task"
                 )
-            check_vocabulary(file, self._metadata.thing_classes, self._metadata.predicate_classes)
+            check_vocabulary(file, self._metadata)
             check_frames(file, self._rows)
 
     def best_and_worst(self, count: int) -> dict[str, str]:
@@ -106,14 +106,14 @@ class Comparison:
         columns = [Column(f"ground truth\n{labels} triplets", image, *graph, truth.size)]
         for title, file in self._files.items():
             hits = self._hits(file, record)
-            graph = judged_graph(truth, _prediction(file, image_id), hits, self._metadata)
+            graph = judged_graph(truth, prediction_of(file, image_id), hits, self._metadata)
             columns.append(Column(f"{title}\n{_said(hits)}", image, *graph, truth.size))
         rules = f"{self._protocol.describe()}; {CONSTRAINTS[self._constraint]}, the first {self._rank} triplets"
         return draw_columns(columns, heading=f"{image_id} of {self.dataset}; {rules}")
 
     def _hits(self, file: PredictionFile, record: dict) -> FrameHits:
         rules = {"constraint": self._constraint, "rank": self._rank}
-        prediction = _prediction(file, record["image_id"])
+        prediction = prediction_of(file, record["image_id"])
         try:
             return frame_hits(frame_ground_truth(record), prediction, self._protocol, **rules)
         except ValueError as error:
@@ -127,10 +127,6 @@ def _protocol(file: PredictionFile) -> Protocol:
         return Protocol(**{"name": rules.pop("protocol", "oed"), **rules, "task": file.header.task})
     except TypeError as error:
         raise ValueError(f"{file.path} was scored by other rules: {error}") from None
-
-
-def _prediction(file: PredictionFile, image_id: str) -> FramePrediction:
-    return file.prediction(image_id) if image_id in file else NOTHING
 
 
 def _said(hits: FrameHits) -> str:

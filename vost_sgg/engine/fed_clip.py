@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 from detectron2.config import CfgNode
 from detectron2.data import MetadataCatalog
+from torchvision.ops import box_convert
 
 from vost_sgg.data.loaders import ClipDataset, VideoDataset, VideoIndex, check_datasets
 from vost_sgg.data.mapper import ClipMapper, read_frame
 from vost_sgg.data.reference_samplers import REFERENCE_SAMPLER
+from vost_sgg.evaluation.slots import GROUP_SIZES
 from vost_sgg.modeling import reads_priors
 from vost_sgg.priors import FramePairs, frame_pairs
 from vost_sgg.priors.extraction import region_prompt
@@ -163,9 +166,7 @@ def answered_graph(pairs: FramePairs, boxes: np.ndarray) -> FrameGroundTruth:
         pairs: what the VLM named.
         boxes: (x, 2, 4) cxcywh in [0, 1] of subject and object; zeros where there is none.
     """
-    corners = np.concatenate(
-        [boxes[..., :2] - boxes[..., 2:] / 2, boxes[..., :2] + boxes[..., 2:] / 2], axis=-1
-    )
+    corners = box_convert(torch.from_numpy(boxes), "cxcywh", "xyxy").numpy()
     things: dict[tuple, int] = {}
     rows = [
         [
@@ -175,7 +176,7 @@ def answered_graph(pairs: FramePairs, boxes: np.ndarray) -> FrameGroundTruth:
         ]
         for k, (classes, ends) in enumerate(zip(pairs.classes, corners, strict=True))
     ]
-    attention, spatial, contacting = np.split(pairs.predicates, [3, 9], axis=1)
+    attention, spatial, contacting = np.split(pairs.predicates, np.cumsum(GROUP_SIZES)[:-1], axis=1)
     return FrameGroundTruth(
         boxes=np.array([key[1:5] for key in things], np.float32).reshape(-1, 4),
         classes=np.array([key[0] for key in things], np.int64),

@@ -11,9 +11,7 @@ from vost_sgg.structures import PREDICATE_GROUPS, FrameGroundTruth, FramePredict
 from vost_sgg.visualization.relations import Edge, Node
 from vost_sgg.visualization.style import FALSE_ALARM, HIT, MISSED
 
-_GROUP_OF = [
-    group for group, size in zip(PREDICATE_GROUPS, GROUP_SIZES, strict=True) for _ in range(size)
-]
+_GROUP_OF = np.repeat(PREDICATE_GROUPS, GROUP_SIZES).tolist()
 # Rows of person and object, and the predicate.
 _Triplet = tuple[int, int, int]
 

@@ -9,7 +9,7 @@ from vost_sgg.data.frames import frame_ground_truth
 from vost_sgg.data.mapper import read_frame
 from vost_sgg.engine.graphs import scene_graph
 from vost_sgg.evaluation.prediction_file import PredictionFile
-from vost_sgg.evaluation.rescoring import NOTHING
+from vost_sgg.evaluation.rescoring import prediction_of
 from vost_sgg.structures import PREDICATE_GROUPS, FrameGroundTruth
 from vost_sgg.visualization.report.document import FORMAT, VERSION
 from vost_sgg.vlm.words import Vocabulary
@@ -34,8 +34,7 @@ def judged_document(
     for record in records:
         index, image = record["frame_index"], read_frame(record, "RGB")
         frame = TimedFrame(image, index, index / IMAGES_PER_SECOND, 1 / IMAGES_PER_SECOND)
-        image_id = record["image_id"]
-        prediction = file.prediction(image_id) if image_id in file else NOTHING
+        prediction = prediction_of(file, record["image_id"])
         graph = scene_graph(prediction, frame, vocabulary, threshold).to_json()
         frames.append({**graph, "ground_truth": _annotated(frame_ground_truth(record), vocabulary)})
     video = {"file": records[0]["video_id"], "frames": len(frames), "fps": IMAGES_PER_SECOND}

@@ -1,6 +1,6 @@
 """Scoring a prediction file against annotations, without a model."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Mapping
 
 import numpy as np
 
@@ -8,8 +8,7 @@ from vost_sgg.evaluation.prediction_file import ROWS, PredictionFile
 from vost_sgg.evaluation.scene_graph_scores import SceneGraphScores
 from vost_sgg.structures import FrameGroundTruth, FramePrediction
 
-# Of a frame that a file says nothing of.
-NOTHING = FramePrediction(
+_NOTHING = FramePrediction(
     **{name: np.zeros((0, width) if width else 0, dtype) for name, (dtype, width) in ROWS.items()}
 )
 
@@ -34,11 +33,15 @@ def rescore(
         if image_id not in file:
             missing.append(image_id)
         try:
-            prediction = file.prediction(image_id) if image_id in file else NOTHING
-            scores.update(ground_truth, prediction)
+            scores.update(ground_truth, prediction_of(file, image_id))
         except ValueError as error:
             raise ValueError(f"{file.path}, frame {image_id}: {error}") from None
     return missing
+
+
+def prediction_of(file: PredictionFile, image_id: str) -> FramePrediction:
+    """What the file says of a frame, without pairs where it says nothing. Raises ValueError as ``file.prediction``."""
+    return file.prediction(image_id) if image_id in file else _NOTHING
 
 
 def check_frames(file: PredictionFile, annotated: Container[str]) -> None:
@@ -51,13 +54,11 @@ def check_frames(file: PredictionFile, annotated: Container[str]) -> None:
         )
 
 
-def check_vocabulary(
-    file: PredictionFile, objects: Sequence[str], predicates: Sequence[str]
-) -> None:
-    """Raises ValueError, with the first difference, if the file's vocabulary is not this one, in this order."""
+def check_vocabulary(file: PredictionFile, metadata) -> None:
+    """Raises ValueError, with the first difference, if the file's vocabulary is not the data set's, in its order."""
     for kind, ours, theirs in (
-        ("object class", objects, file.header.objects),
-        ("predicate", predicates, file.header.predicates),
+        ("object class", metadata.thing_classes, file.header.objects),
+        ("predicate", metadata.predicate_classes, file.header.predicates),
     ):
         if list(ours) != list(theirs):
             pairs = enumerate(zip(theirs, ours, strict=False))

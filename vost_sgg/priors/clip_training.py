@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from vost_sgg.priors.clip import clip_tokenizer, new_clip, picture_transform
 from vost_sgg.priors.extraction import region_prompt
+from vost_sgg.priors.pairs import union_boxes
 from vost_sgg.structures import PREDICATE_GROUPS, FrameGroundTruth
 from vost_sgg.vlm.words import Vocabulary, prompt_word
 
@@ -76,7 +77,8 @@ class RegionTextCLIP(nn.Module):
                 pictures += map(self._transform, regions)
                 captions += texts
         texts = list(dict.fromkeys(captions))
-        caption_of = torch.tensor([texts.index(caption) for caption in captions])
+        number = {caption: i for i, caption in enumerate(texts)}
+        caption_of = torch.tensor([number[caption] for caption in captions])
         batch = torch.stack(pictures).to(self.device, memory_format=torch.channels_last)
         images = F.normalize(self.clip.encode_image(batch), dim=-1)
         tokens = self._tokenizer(texts).to(self.device)
@@ -110,7 +112,7 @@ def regions_and_captions(
         noun = prompt_word(vocabulary.objects[int(truth.classes[thing])])
         said = [_joined(names, labels[row]) for names, labels in groups]
         told.setdefault(person, []).append(_phrase([*said[1:], noun]))
-        regions += [boxes[thing], _union(boxes[[person, thing]])]
+        regions += [boxes[thing], union_boxes(boxes[[person, thing]])]
         captions += [noun, f"person {_phrase([*said, noun])}"]
     regions += [boxes[person] for person in told]
     captions += [f"person {', '.join(phrases)}" for phrases in told.values()]
@@ -125,7 +127,3 @@ def _joined(names: Sequence[str], labels: np.ndarray) -> str:
 
 def _phrase(words: Sequence[str]) -> str:
     return " ".join(word for word in words if word)
-
-
-def _union(pair: np.ndarray) -> np.ndarray:
-    return np.concatenate([pair[:, :2].min(0), pair[:, 2:].max(0)])

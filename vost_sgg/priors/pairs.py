@@ -35,10 +35,9 @@ class FramePairs:
             rows: (x, 3) int64 into them, -1 where a region has no box.
         """
         known = (self.boxes[..., 2:] > self.boxes[..., :2]).all(-1)
-        union = np.concatenate(
-            [self.boxes[..., :2].min(1), self.boxes[..., 2:].max(1)], axis=-1
-        ).reshape(-1, 1, 4)
-        boxes = np.concatenate([self.boxes, union], axis=1).reshape(-1, 4)
+        boxes = np.concatenate([self.boxes, union_boxes(self.boxes)[:, None]], axis=1).reshape(
+            -1, 4
+        )
         known = np.concatenate([known, known.all(1, keepdims=True)], axis=1).reshape(-1)
         rows = np.full(len(boxes), -1, np.int64)
         # The person is in every pair and is embedded once.
@@ -51,6 +50,11 @@ class FramePairs:
         size = np.array([width, height, width, height])
         first, last = np.split(self.boxes.clip(0, size) / size, 2, axis=-1)
         return np.concatenate([(first + last) / 2, last - first], axis=-1).astype(np.float32)
+
+
+def union_boxes(boxes: np.ndarray) -> np.ndarray:
+    """(..., 4): the xyxy box around each pair of boxes (..., 2, 4)."""
+    return np.concatenate([boxes[..., :2].min(-2), boxes[..., 2:].max(-2)], axis=-1)
 
 
 def frame_pairs(
