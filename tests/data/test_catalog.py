@@ -17,6 +17,7 @@ NAMES = [
         "action_genome_oed",
         "ag_sample",
         "ag_sample_mini",
+        "ag_sample_held_out",
     )
     for split in ("train", "test")
 ]

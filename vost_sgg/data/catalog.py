@@ -6,6 +6,7 @@
 ``action_genome_sttran_filtersmall_{train,test}``     and objects above 16 pixels (STTran, SGCLS and SGDET)
 ``action_genome_oed_{train,test}``                    the frames of OED's own json files
 ``ag_sample_{train,test}``, ``ag_sample_mini_...``    generated on first use: 900 and 24 videos
+``ag_sample_held_out_{train,test}``                   900 others: to pre-train on, and to choose a schedule on
 ====================================================  ================================================================
 """
 
@@ -19,6 +20,8 @@ from vost_sgg.data.annotation_index import SPLITS
 from vost_sgg.data.vocabulary import set_metadata
 
 _DATASETS = "$DETECTRON2_DATASETS"
+# Name, videos and the generator's seed: no video of one seed is a video of another.
+_SAMPLES = (("ag_sample", 900, 0), ("ag_sample_mini", 24, 0), ("ag_sample_held_out", 900, 1))
 
 
 def expand_root(root: str) -> str:
@@ -78,12 +81,12 @@ def register_action_genome(
     set_metadata(metadata)
 
 
-def _sample(videos: int) -> Callable[[str], None]:
+def _sample(videos: int, seed: int) -> Callable[[str], None]:
     def prepare(root: str) -> None:
         # Its drawing code is loaded only where it draws.
         from vost_sgg.data.sample import ensure_sample
 
-        ensure_sample(root, videos)
+        ensure_sample(root, videos, seed)
 
     return prepare
 
@@ -101,10 +104,10 @@ def _register_all() -> None:
         for rule in ("sttran", "sttran_filtersmall"):
             register_action_genome(f"action_genome_{rule}_{split}", root, split, frame_rule=rule)
         register_action_genome(f"action_genome_oed_{split}", root, split, source="oed")
-        for name, videos in (("ag_sample", 900), ("ag_sample_mini", 24)):
-            root = f"{_DATASETS}/{name}"
+        for name, videos, seed in _SAMPLES:
+            root, prepare = f"{_DATASETS}/{name}", _sample(videos, seed)
             register_action_genome(
-                f"{name}_{split}", root, split, prepare=_sample(videos), version=_sample_version
+                f"{name}_{split}", root, split, prepare=prepare, version=_sample_version
             )
 
 
