@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 import vost_sgg.vlm  # noqa: F401  registers the VLM-only rows' model
 from vost_sgg.config import get_vost_cfg, stage_configs
 from vost_sgg.modeling import MATCHER, build_model
+from vost_sgg.vlm.backend import backend_tag
 
 CONFIGS = sorted(p for p in Path("configs").rglob("*.yaml") if not p.name.startswith("Base"))
 
@@ -125,3 +127,27 @@ def test_a_part_of_your_own_is_built_by_name():
 
     cfg = get_vost_cfg(opts=["MODEL.MATCHER.NAME", "FirstSlots"])
     assert MATCHER.build(cfg).task == "predcls"
+
+
+def paper_rows():
+    """(row, config) of each file that a table of configs/README.md gives overrides for."""
+    for line in Path("configs/README.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.split("|")]
+        files = re.findall(r"`([\w/]+\.yaml)`", cells[2]) if len(cells) == 5 else []
+        for file in files:
+            yield cells[1], get_vost_cfg(f"configs/{file}", cells[3].strip("`").split())
+
+
+def test_no_row_of_the_papers_tables_trains_over_another():
+    rows = list(paper_rows())
+    assert len(rows) == 5 + 9
+    assert len({cfg.OUTPUT_DIR for _, cfg in rows}) == len(rows)
+    assert [len(stage_configs(cfg)) for _, cfg in rows] == [2] * 5 + [1] * 9
+
+
+def test_rows_of_one_vlm_read_the_same_answers():
+    def tags(row):
+        return {backend_tag(cfg) for name, cfg in paper_rows() if name.startswith(row)}
+
+    assert tags("(G)") == tags("(I)") == tags("Tab. 1, 2") == tags("(C)") != tags("(A)")
+    assert tags("(F)") == tags("(H)") == tags("(D)") != tags("(B)")
