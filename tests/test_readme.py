@@ -1,14 +1,18 @@
-"""What README.md shows, run: the example of a part of one's own, and every file it names."""
+"""What README.md shows, run: the example of a part of one's own, the ablation's table, and every file it names."""
 
+import json
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
 from vost_sgg.config import get_vost_cfg
+from vost_sgg.evaluation.ablation import ablation_table
 
+DOCS = Path("docs")
 README = Path("README.md").read_text()
 
 
@@ -55,3 +59,20 @@ def test_the_layout_names_what_is_there():
     rooms = re.findall(r"^      (\w+)/ ", layout, re.MULTILINE)
     packages = {path.parent.name for path in Path("vost_sgg").glob("*/__init__.py")}
     assert set(rooms) == packages
+
+
+def test_a_kept_ablation_is_shown_as_it_was_measured():
+    """The one of PredCLS in README.md, another task's on any page."""
+    pages = {path: stripped(path.read_text()) for path in (Path("README.md"), *DOCS.glob("*.md"))}
+    files = sorted((DOCS / "ablation").glob("*.json"))
+    assert DOCS / "ablation" / "predcls.json" in files
+    for file in files:
+        table = stripped(ablation_table(json.loads(file.read_text())))
+        forms = (table, textwrap.indent(table, "    "))
+        shown = {str(path) for path, page in pages.items() if any(form in page for form in forms)}
+        assert shown, f"no page shows {file} as it is:\n{table}"
+        assert file.stem != "predcls" or "README.md" in shown
+
+
+def stripped(text):
+    return "\n".join(map(str.rstrip, text.splitlines()))
