@@ -11,8 +11,8 @@ from vost_sgg.modeling import build_model
 MODELS = [(stage, task) for stage in STAGES for task in TASKS]
 
 
-def stage_cfg(stage, task):
-    cfg = get_vost_cfg(f"configs/oed_{task}.yaml", ["MODEL.DEVICE", "cpu"])
+def stage_cfg(stage, task, model="oed"):
+    cfg = get_vost_cfg(f"configs/{model}_{task}.yaml", ["MODEL.DEVICE", "cpu"])
     return stage_configs(cfg)[stage.upper()]
 
 
@@ -148,11 +148,18 @@ def random_detr():
     }
 
 
-def test_detr_initialises_a_whole_model():
-    detr, cfg = random_detr(), stage_cfg("spatial", "sgdet")
+PROJECTIONS = ("query_initializer.content_projection.", "query_initializer.text_projection.")
+
+
+@pytest.mark.parametrize(
+    ("model", "new"),
+    [("oed", ()), ("dsqi", PROJECTIONS), ("vost", (*PROJECTIONS, "multimodal_encoder."))],
+)
+def test_detr_initialises_a_whole_model(model, new):
+    detr, cfg = random_detr(), stage_cfg("spatial", "sgdet", model)
     converted, report = convert_detr(detr, cfg)
     assert {name: value.shape for name, value in converted.items()} == shapes_of_model(cfg)
-    assert report.initialised == [
+    assert [name for name in report.initialised if not name.startswith(new)] == [
         f"predicate_heads.{group}.{part}"
         for group in ("attention", "contacting", "spatial")
         for part in ("bias", "weight")
@@ -162,6 +169,10 @@ def test_detr_initialises_a_whole_model():
             converted[f"decoder.{decoder}.layers.5.cross_attn.in_proj_weight"],
             detr["transformer.decoder.layers.5.multihead_attn.in_proj_weight"],
         )
+    assert torch.equal(
+        converted["image_encoder.layers.5.ffn.linear1.weight"],
+        detr["transformer.encoder.layers.5.linear1.weight"],
+    )
     for side in ("subject", "object"):
         assert torch.equal(
             converted[f"entity_heads.{side}_box.layers.2.bias"], detr["bbox_embed.layers.2.bias"]

@@ -42,14 +42,16 @@ def test_coco_detr_starts_the_detector_whole(detr, detector):
     assert torch.equal(weights["box_head.layers.2.bias"], detr["bbox_embed.layers.2.bias"])
 
 
-@pytest.mark.parametrize("task", ["predcls", "sgcls", "sgdet"])
-def test_by_way_of_the_detector_or_directly_every_tensor_is_the_same(detr, detector, task):
-    cfg = first_stage(f"configs/oed_{task}.yaml")
+@pytest.mark.parametrize(
+    "model", ["oed_predcls", "oed_sgcls", "oed_sgdet", "dsqi_sgdet", "vost_sgdet"]
+)
+def test_by_way_of_the_detector_or_directly_every_tensor_is_the_same(detr, detector, model):
+    cfg = first_stage(f"configs/{model}.yaml")
     direct, expected = convert_detr(detr, cfg)
     by_way, report = convert_detr(detector[0], cfg)
     assert set(report.converted) == set(expected.converted)
     assert report.initialised == expected.initialised
-    assert len(report.dropped_by_design) == (0 if task == "sgdet" else 1 + 3 * 18)
+    assert len(report.dropped_by_design) == (0 if model.endswith("sgdet") else 1 + 3 * 18)
     for name in report.converted:
         if "object_class" not in name:  # its rows of no COCO class are drawn anew for each model
             assert torch.equal(direct[name], by_way[name]), name
