@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.engine.staged_run import SIZE
 from tests.priors.prior_cfg import VIDEOS, answer_to, write_answers
 from tests.tiny import register, tiny_cfg, tiny_records
 from vost_sgg.config import get_vost_cfg, stage_configs
@@ -26,8 +27,7 @@ def records(tmp_path):
     return records
 
 
-@pytest.fixture
-def cfg(tmp_path):
+def make_cfg(tmp_path, file=CONFIG, *own):
     opts = [
         *("MODEL.VLM.TAG", "simulated", "MODEL.VLM.CACHE", str(tmp_path / "vlm")),
         *("MODEL.PRIORS.CACHE", str(tmp_path / "priors"), "OUTPUT_DIR", str(tmp_path / "output")),
@@ -35,7 +35,12 @@ def cfg(tmp_path):
         *("MODEL.PRIORS.CLIP.WEIGHTS", "random", "MODEL.PRIORS.WITHHOLD", "0.0"),
         *("DATALOADER.NUM_WORKERS", "0", "INPUT.RANDOM_FLIP", "none", "SOLVER.IMS_PER_BATCH", "4"),
     ]
-    return get_vost_cfg(CONFIG, opts)
+    return get_vost_cfg(file, [*opts, *map(str, own)])
+
+
+@pytest.fixture
+def cfg(tmp_path):
+    return make_cfg(tmp_path)
 
 
 def extract(cfg, records, name):
@@ -79,6 +84,22 @@ def test_a_video_without_priors_is_said_when_the_loader_is_built(cfg, records):
     with pytest.raises(CacheError, match="2 videos have no priors, such as B.mp4"):
         SGGTrainer.build_train_loader(cfg)
     assert "tiny-crop-squash" in priors_folder(cfg, "tiny_train")
+
+
+def test_pairs_without_a_slot_are_counted_in_each_evaluation(tmp_path, records, caplog):
+    slots = ["MODEL.QUERY_INITIALIZER.NUM_QUERIES", "1"]
+    cfg = make_cfg(tmp_path, "configs/sample/dsqi_sgdet.yaml", *SIZE, *slots)
+    cfg = stage_configs(cfg)["SPATIAL"]
+    extract(cfg, records, "tiny_test")
+    model = SGGTrainer.build_model(cfg).eval()
+    named = [
+        len(answer.relations) for r in records for _, answer in answer_to("sgdet", r["frame_index"])
+    ]
+    for _ in range(2):
+        caplog.clear()
+        SGGTrainer.test(cfg, model)
+        (said,) = (message for message in caplog.messages if "found no slot" in message)
+        assert said.startswith(f"{sum(count - 1 for count in named if count)} pairs")
 
 
 def test_resuming_on_other_priors_is_warned_of(cfg, records, caplog):

@@ -162,6 +162,21 @@ class SGGTrainer(DefaultTrainer):
             self._last_eval_results = self.test(self.cfg, self.bare_model, self._evaluators)
         return self._last_eval_results
 
+    @classmethod
+    def test(cls, cfg: CfgNode, model: nn.Module, evaluators=None) -> Mapping:
+        """As detectron2's; pairs of the priors that found no slot, on any process, are said at the end."""
+        part = getattr(model, "query_initializer", None)
+        before = getattr(part, "num_left_out", 0)
+        results = super().test(cfg, model, evaluators)
+        left_out = sum(comm.gather(getattr(part, "num_left_out", 0) - before))
+        if left_out:
+            slots = cfg.MODEL.QUERY_INITIALIZER.NUM_QUERIES
+            logger.warning(
+                f"{left_out:,} pairs that the VLM named beyond the first {slots} of a frame found no slot "
+                "(MODEL.QUERY_INITIALIZER.NUM_QUERIES)"
+            )
+        return results
+
     def run_step(self) -> None:
         """Raises FloatingPointError if a loss or gradient, mostly of the step before, is not finite; that step is kept,
         to be run again.
