@@ -1,4 +1,4 @@
-"""`make env` installs once, again when what it is made from changes, and anew after an interruption; `make browser`."""
+"""`make env` installs once, again when what it is made from changes, and anew after an interruption; other targets."""
 
 import os
 import shutil
@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
+from tools import ablation
 
 ROOT = Path(__file__).parents[1]
 INPUTS = ("Makefile", "setup.py", "requirements", "tools/install_detectron2.py")
@@ -143,6 +145,22 @@ def test_a_browser_that_cannot_be_installed_is_said_with_the_remedy(tmp_path, pr
     result, _ = make_browser(tmp_path, 0, programs)
     assert result.returncode != 0
     assert "chromium on the PATH; install it: apt-get install chromium" in result.stderr
+
+
+def test_quickstart_compares_anew_with_arguments_that_the_ablation_takes(checkout):
+    old = checkout / "output" / "quickstart" / "ablation.json"
+    old.parent.mkdir(parents=True)
+    old.write_text("{}")
+    result, calls = make_env(checkout, target="quickstart")
+    assert result.returncode == 0, result.stderr
+    assert not old.exists()
+    tool, *arguments = calls.splitlines()[-1].split()
+    assert tool == "tools/ablation.py"
+    args = ablation._parser().parse_args(arguments)
+    assert args.models == ["oed", "vost"] and args.opts == []
+    assert args.output_dir == "output/quickstart"
+    for model in args.models:
+        assert (ROOT / args.config_dir / f"{model}_{args.task}.yaml").exists()
 
 
 def test_demo_trains_where_there_is_no_model_and_shows_a_video_alone(checkout):
