@@ -31,6 +31,10 @@ on CUDA; on the CPU, of the whole process until then, so that it never falls fro
 Frame by frame: a test loop as OED's, which runs each target and its references anew. Plain training step: as OED's
 loop on the same batch, every loss read from the device, AdamW tensor by tensor. Both are in float32 and channels-first
 order with padding masks and attention that computes its weights, and neither folds a norm. They take turns with ours.
+
+--ablate says which change gives what: the video and the training step with one change at a time put back to plain, all
+others kept, each in turn with ours. Where there is nothing to put back, such as frozen parts of a stage that has none,
+the ratio shows how much the machine wavers. Nothing is compiled.
 """
 
 _DATA = """
@@ -79,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         "model", help="speed and memory of a model", description=_MODEL, formatter_class=raw
     )
     _add_model_arguments(model)
-    _add_compile_and_memory(model)
+    _add_model_options(model)
     evaluator = commands.add_parser(
         "evaluator", help="speed and memory of the evaluator, one thread"
     )
@@ -124,11 +128,16 @@ def _add_model_arguments(model: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_compile_and_memory(model: argparse.ArgumentParser) -> None:
+def _add_model_options(model: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--compile",
         action="store_true",
         help="torch.compile, as TEST.COMPILE True does; its first passes are reported apart",
+    )
+    model.add_argument(
+        "--ablate",
+        action="store_true",
+        help="also the video and the training step with one change after another put back to plain",
     )
     model.add_argument(
         "--memory",

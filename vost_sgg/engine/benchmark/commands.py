@@ -46,7 +46,7 @@ def _model(args: argparse.Namespace) -> dict:
     return {
         "config": args.config_file,
         "parameters": counts,
-        **benchmark_model(cfg, workload),
+        **benchmark_model(cfg, workload, ablate=args.ablate),
         "memory": benchmark_memory(cfg, workload, args.memory) if args.memory else {},
     }
 

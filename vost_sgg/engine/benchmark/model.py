@@ -20,6 +20,7 @@ from vost_sgg.engine.benchmark.inputs import (
     made_up_model,
     made_up_video,
 )
+from vost_sgg.engine.benchmark.put_back import time_training_changes, time_video_changes
 from vost_sgg.engine.benchmark.timing import (
     PhaseTimer,
     matmul_peak,
@@ -36,8 +37,12 @@ from vost_sgg.modeling.inference import prepare_for_inference
 TOLERANCE = 1e-4
 
 
-def benchmark_model(cfg: CfgNode, workload: Workload) -> dict:
+def benchmark_model(cfg: CfgNode, workload: Workload, *, ablate: bool = False) -> dict:
     """Measures the finished model of ``cfg`` (its last stage), then a training step of each stage.
+
+    Args:
+        cfg, workload: what is measured.
+        ablate: also what each change is worth, alone.
 
     Returns:
         A JSON-ready document; docs of its fields: ``tools/benchmark.py model --help``.
@@ -46,7 +51,9 @@ def benchmark_model(cfg: CfgNode, workload: Workload) -> dict:
     finished = list(stages.values())[-1]
     with (
         _float32_means_float32(workload),
-        tqdm(total=3 + is_temporal(finished) + len(stages)) as progress,
+        tqdm(
+            total=3 + is_temporal(finished) + len(stages) + ablate * (1 + len(stages))
+        ) as progress,
     ):
 
         def measure(name: str, call: Callable[[], dict]) -> dict:
@@ -61,6 +68,15 @@ def benchmark_model(cfg: CfgNode, workload: Workload) -> dict:
                 f"training {name}", partial(training_step, stage, workload, against_plain=True)
             )
             for name, stage in stages.items()
+        }
+        changes = {}
+        if ablate:
+            changes["video"] = partial(time_video_changes, finished, workload)
+            for name, stage in stages.items():
+                step = partial(time_training_changes, stage, workload)
+                changes[f"training step {name}".strip()] = step
+        report["put_back"] = {
+            name: measure(f"{name}, changes put back", call) for name, call in changes.items()
         }
     return report
 

@@ -34,6 +34,8 @@ def model_tables(report: dict) -> str:
     ]
     if report["memory"]:
         parts.append(_memory_table(report["memory"], "each in a process of its own"))
+    if report["put_back"]:
+        parts.append(_put_back_table(report["put_back"]))
     return "\n\n".join(parts)
 
 
@@ -212,6 +214,7 @@ def comparison_table(report: dict, other: dict) -> str:
 
 
 _RIGHT = {"disable_numparse": True, "colglobalalign": "right", "colalign": ("left",)}
+_LEFT_TWO = {**_RIGHT, "colalign": ("left", "left")}
 
 
 def _measurements(report: dict) -> list[tuple[str, str]]:
@@ -252,6 +255,17 @@ def _memory_table(memory: dict[str, dict], name: str) -> str:
         for what, held in memory.items()
     ]
     return tabulate(rows, (name, "peak memory", "of it imports"), **_RIGHT)
+
+
+def _put_back_table(put_back: dict[str, dict]) -> str:
+    rows = [
+        (name, plain, f"{timed['seconds']:.4g}", f"{timed['over_ours']:.2f}x")
+        if timed["seconds"] is not None
+        else (name, plain, "out of memory", "")
+        for name, changes in put_back.items()
+        for plain, timed in changes.items()
+    ]
+    return tabulate(rows, ("measured", "put back to plain", "seconds", "to ours"), **_LEFT_TWO)
 
 
 def _mib(count: int | None) -> str:
