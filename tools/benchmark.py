@@ -4,6 +4,7 @@
     python tools/benchmark.py model --config-file configs/oed_predcls.yaml --batch 2
     python tools/benchmark.py model --config-file configs/oed_predcls.yaml --device cuda --precision bfloat16 \\
         --json after.json --compare before.json
+    python tools/benchmark.py table gpu_*.json
     python tools/benchmark.py data --config-file configs/oed_predcls.yaml --workers 4
     python tools/benchmark.py index
     python tools/benchmark.py priors --config-file configs/vost_predcls.yaml --batch 1
@@ -25,8 +26,12 @@ their unit is in their name.
 
 latency: one target with its references, from frames on the host to scene graphs on the host, nothing kept between
 targets. video: a whole video at once, as in an evaluation. Its phases are timed in passes of their own, before anything
-is compiled. Peak share: of a large matrix product timed in the same run in the same precision. Peak memory: of tensors
-on CUDA; on the CPU, of the whole process until then, so that it never falls from one measurement to the next.
+is compiled. Peak memory: of tensors on CUDA; on the CPU, of the whole process until then, so that it never falls from
+one measurement to the next.
+
+Of peak: the share of a large matrix product timed in the same run in the same precision. FLOPs are counted for one
+target with its references: the spatial phase once a frame, the temporal phase once a target. A training step is counted
+as about three times the forward pass of what is trained and once that of what is frozen.
 
 Frame by frame: a test loop as OED's, which runs each target and its references anew. Plain training step: as OED's
 loop on the same batch, every loss read from the device, AdamW tensor by tensor. Both are in float32 and channels-first
@@ -108,6 +113,8 @@ def _parser() -> argparse.ArgumentParser:
         "--frames", type=int, default=288_782, metavar="N", help="default: 288782, Action Genome's"
     )
     index.add_argument("--workers", type=int, default=4, metavar="N", help="default: 4")
+    table = commands.add_parser("table", help="a markdown table of what model --json wrote")
+    table.add_argument("files", nargs="+", metavar="FILE", help="one a config, measured alike")
     for command in (model, evaluator, priors, vlm):
         _add_repeats(command)
     for command in (model, evaluator, data, index, priors, vlm):

@@ -16,9 +16,9 @@ from tools import benchmark
 from vost_sgg.config import get_vost_cfg, stage_configs
 from vost_sgg.engine.benchmark import evaluator, reports
 from vost_sgg.engine.benchmark.evaluator import made_up_frame
-from vost_sgg.engine.benchmark.flops import count_flops
+from vost_sgg.engine.benchmark.flops import count_flops, count_step_flops
 from vost_sgg.engine.benchmark.frame_by_frame import FrameByFrame, largest_difference
-from vost_sgg.engine.benchmark.inputs import made_up_model, made_up_video
+from vost_sgg.engine.benchmark.inputs import made_up_model, made_up_training_clips, made_up_video
 from vost_sgg.engine.benchmark.model import outputs_agree
 from vost_sgg.engine.benchmark.timing import phase_of
 from vost_sgg.engine.benchmark.workload import Workload
@@ -73,12 +73,21 @@ def test_a_model_is_measured_compared_and_the_ratio_is_the_last_line(tmp_path, c
     assert set(video["phase_seconds"]) == phases
     assert video["frames_per_second"] == pytest.approx(4 / video["seconds"])
     assert report["latency_seconds"] > 0 and video["peak_memory_bytes"] > 2**20
-    assert set(report["peak_share"]) == {"video", "backbone", "encoder", "decoders"}
-    assert report["flops"]["per_frame"] >= sum(report["flops"]["phases"].values()) > 0
+    counted = {"backbone", "encoder", "decoders", "heads", "temporal"}
+    assert set(report["peak_share"]) == {"latency", "video", *counted}
+    assert all(share > 0 for share in report["peak_share"].values())
+    flops = report["flops"]
+    assert flops["per_frame"] + flops["per_target"] >= sum(flops["phases"].values()) > 0
+    spent = 2 * 4 * flops["phases"]["temporal"] / video["phase_seconds"]["temporal"]
+    assert report["peak_share"]["temporal"] == pytest.approx(spent / report["matmul_peak"])
+    spent = 2 * (3 * flops["per_frame"] + flops["per_target"]) / report["latency_seconds"]
+    assert report["peak_share"]["latency"] == pytest.approx(spent / report["matmul_peak"])
     assert {"SPATIAL", "TEMPORAL"} <= report["training"].keys()
     for stage, step in report["training"].items():
         assert step["batch"] == 2 and step["seconds"] > 0
         assert step["over_plain"] == pytest.approx(step["plain_seconds"] / step["seconds"])
+        spent = 2 * step["flops"] / step["seconds"]
+        assert 0 < step["peak_share"] == pytest.approx(spent / report["matmul_peak"])
         said = (
             f"training step over the plain one: {step['over_plain']:.2f}x ({stage}, batch 2, plain:"
         )
@@ -88,6 +97,33 @@ def test_a_model_is_measured_compared_and_the_ratio_is_the_last_line(tmp_path, c
     printed = capsys.readouterr().out
     assert re.search(r"^latency_seconds( +\S+){2} +[\d.]+x$", printed, re.MULTILINE)
     assert printed.splitlines()[-1].startswith("video-level over frame-by-frame: ")
+
+    for stage, said in (("SPATIAL", "out of memory"), ("TEMPORAL", "nothing to train")):
+        gone = dict.fromkeys(report["training"][stage]) | {"batch": 2, "missing": said}
+        report["training"][stage] = gone
+    del report["video_level_over_frame_by_frame"]
+    report["config"] = "configs/other.yaml"
+    Path(second).write_text(json.dumps(report))
+    assert benchmark.main(["table", first, second]) == 0
+    head, _, *table = capsys.readouterr().out.splitlines()
+    assert "float32: 4 frames of 96x64" in head and "training batch 2," in head
+    names, _, whole, other = ([cell.strip() for cell in line.split("|")[1:-1]] for line in table)
+    cells, others = dict(zip(names, whole, strict=True)), dict(zip(names, other, strict=True))
+    assert (cells["config"], others["config"]) == ("oed_sgdet", "other")
+    assert cells["over frame by frame"] == f"{ratio[1]}x" and others["over frame by frame"] == ""
+    assert cells["video, frames/s"] == f"{video['frames_per_second']:.2f}"
+    steps = json.loads(Path(first).read_text())["training"]
+    assert f"TEMPORAL {steps['TEMPORAL']['over_plain']:.2f}x" in cells["over the plain step"]
+    assert f"SPATIAL {steps['SPATIAL']['peak_share']:.1%}" in cells["of peak"]
+    assert "SPATIAL out of memory" in others["training step, s"]
+    assert "TEMPORAL" in cells["peak memory"] and "TEMPORAL" not in others["peak memory"]
+
+    report["settings"]["precision"] = "bfloat16"
+    Path(second).write_text(json.dumps(report))
+    with pytest.raises(SystemExit):
+        benchmark.main(["table", first, second])
+    error = capsys.readouterr().err
+    assert second in error and "bfloat16" in error and "one table each" in error
 
 
 def test_a_spatial_model_in_bfloat16_compiled_has_no_ratio(capsys, monkeypatch):
@@ -159,7 +195,7 @@ def test_a_model_that_reads_priors_is_measured_with_them(task):
     assert (priors.pairs == (-1 if task == "sgdet" else truth.pairs)).all()
     batch = PriorBatch.stack([priors], cfg.MODEL.PRIORS.DIM, "cpu")
     assert batch.region_mask.all() and batch.text_mask.all()
-    phases = count_flops(model, video["frames"][0])["phases"]
+    phases = count_flops(model, video["frames"])["phases"]
     assert phases["multimodal_encoder"] > 0
     assert "priors" not in made_up_video(last_stage(task), 1, (96, 64))["frames"][0]
 
@@ -207,13 +243,47 @@ def test_another_class_is_a_difference_without_bound():
 def test_flops_of_the_encoder_are_those_of_its_equations():
     cfg = last_stage("predcls")
     model, video = made_up_model(cfg).eval(), made_up_video(cfg, 1, (96, 64))
-    counts = count_flops(model, video["frames"][0])
+    counts = count_flops(model, video["frames"])
     d, width, layers = cfg.MODEL.TRANSFORMER.D_MODEL, cfg.MODEL.TRANSFORMER.DIM_FEEDFORWARD, 2
     channels, tokens = cfg.MODEL.SLIM_RESNET.CHANNELS[-1], (96 // 16) * (64 // 16)
     projections = 4 * d * d + 2 * d * width  # q, k, v, output; feed-forward
     expected = tokens * (channels * d + layers * (projections + 2 * tokens * d))
     norms = counts["phases"]["encoder"] - expected  # fvcore counts some operations an element
     assert 0 <= norms <= layers * 2 * 8 * tokens * d
+
+
+def test_flops_of_the_temporal_phase_are_those_of_its_equations():
+    cfg = last_stage("sgdet")
+    model, video = made_up_model(cfg).eval(), made_up_video(cfg, 3, (96, 64))
+    counts = count_flops(model, video["frames"])
+    d, width = 2 * cfg.MODEL.TRANSFORMER.D_MODEL, cfg.MODEL.TRANSFORMER.DIM_FEEDFORWARD
+    layers, slots = len(cfg.MODEL.TEMPORAL_AGGREGATOR.KEEP_RATIOS), 20
+    references = 2 * slots
+    projections = slots * (4 * d * d + 2 * d * d + 2 * d * width) + references * 2 * d * d
+    expected = layers * (projections + 2 * slots * d * (slots + references))
+    norms = counts["phases"]["temporal"] - expected  # fvcore counts some operations an element
+    assert 0 <= norms <= layers * 3 * 8 * slots * d
+    heads = count_flops(model, video["frames"][:1])["phases"]["heads"]
+    assert counts["phases"]["heads"] == heads  # however many references there are
+    assert expected < counts["per_target"] < expected + norms + heads
+
+
+def test_a_step_counts_three_times_what_is_trained_and_once_what_is_frozen():
+    stages = stage_configs(get_vost_cfg(str(ROOT / "configs/sample/oed_sgdet.yaml"), SMALL))
+    for name, spatial in (("SPATIAL", 3), ("TEMPORAL", 1)):
+        model = made_up_model(stages[name]).eval()
+        clips = made_up_training_clips(stages[name], 2, (96, 64))
+        frames = clips[0]["frames"]
+        counts = count_flops(model, frames)
+        expected = 2 * (len(frames) * spatial * counts["per_frame"] + 3 * counts["per_target"])
+        assert count_step_flops(model, clips) == pytest.approx(expected, rel=1e-3), name
+    model.image_encoder.requires_grad_(True)
+    more = 2 * len(frames) * 2 * counts["phases"]["encoder"]
+    assert count_step_flops(model, clips) == pytest.approx(expected + more, rel=1e-3)
+    cfg = get_vost_cfg(str(ROOT / "configs/sample/detr.yaml"), SMALL)
+    model, clips = made_up_model(cfg).eval(), clips[:1]
+    once = count_step_flops(model.requires_grad_(False), clips)
+    assert count_step_flops(model.requires_grad_(True), clips) == pytest.approx(3 * once)
 
 
 def test_parts_belong_to_phases_and_unknown_ones_stand_alone():

@@ -10,6 +10,7 @@ import yaml
 from vost_sgg.config import get_vost_cfg, stage_configs
 from vost_sgg.engine.benchmark import reports
 from vost_sgg.engine.benchmark.parameters import count_parameters
+from vost_sgg.engine.benchmark.results_table import markdown_table
 from vost_sgg.engine.launching import SETUP_ERRORS, import_parts, user_errors
 from vost_sgg.evaluation.results import write_results
 
@@ -22,6 +23,9 @@ def run(args: argparse.Namespace) -> int:
     with user_errors(*SETUP_ERRORS, AssertionError):
         if args.command == "parameters":
             print(reports.parameter_table(count_parameters(_config(args))))
+            return 0
+        if args.command == "table":
+            print(markdown_table(args.files))
             return 0
         _check(args)
         other = reports.read_report(args.compare, args.command) if args.compare else None

@@ -13,7 +13,7 @@ from torch import nn
 from tqdm import tqdm
 
 from vost_sgg.config import stage_configs
-from vost_sgg.engine.benchmark.flops import count_flops
+from vost_sgg.engine.benchmark.flops import count_flops, count_step_flops
 from vost_sgg.engine.benchmark.frame_by_frame import FrameByFrame, largest_difference
 from vost_sgg.engine.benchmark.inputs import (
     is_temporal,
@@ -29,7 +29,7 @@ from vost_sgg.engine.benchmark.timing import (
     reset_peak_memory,
     seconds,
 )
-from vost_sgg.engine.benchmark.training import training_step
+from vost_sgg.engine.benchmark.training import micro_batch, training_step
 from vost_sgg.engine.benchmark.workload import PRECISIONS, Workload
 from vost_sgg.modeling.inference import prepare_for_inference
 
@@ -65,7 +65,7 @@ def benchmark_model(cfg: CfgNode, workload: Workload, *, ablate: bool = False) -
         report = _finished_model(finished, workload, measure)
         report["training"] = {
             name: measure(
-                f"training {name}", partial(training_step, stage, workload, against_plain=True)
+                f"training {name}", partial(_training, stage, workload, report["matmul_peak"])
             )
             for name, stage in stages.items()
         }
@@ -88,9 +88,10 @@ def _finished_model(cfg: CfgNode, workload: Workload, measure: Callable) -> dict
     prepare_for_inference(model)
     report = {"settings": _settings(cfg, workload, video)}
     report |= measure("matmul peak", lambda: _peak(workload))
-    report |= measure("flops", lambda: {"flops": count_flops(model, video["frames"][0])})
+    target = _alone(video, 0)
+    report |= measure("flops", lambda: {"flops": count_flops(model, target["frames"])})
     report |= measure("inference", lambda: _inference(model, video, workload, cfg.TEST.COMPILE))
-    report["peak_share"] = _peak_shares(report, workload.frames)
+    report["peak_share"] = _peak_shares(report, len(target["frames"]))
     if is_temporal(cfg):
         # Another model of the same weights: those of ``model`` are folded.
         report |= measure(
@@ -193,22 +194,31 @@ def _phases(model: nn.Module, video: dict, workload: Workload) -> dict[str, floa
     return {phase: statistics.median(p[phase] for p in passes) for phase in passes[0]}
 
 
-def _peak_shares(report: dict, frames: int) -> dict[str, float]:
-    """The share of the matmul peak of the whole video and of the phases that run once a frame.
+def _peak_shares(report: dict, latency_frames: int) -> dict[str, float]:
+    """The shares of the matmul peak of a target with its references, of the whole video and of its counted phases.
 
-    fvcore counts a multiply-add as one and the peak as two. The temporal phase's arithmetic is not counted, so that
-    the video's share is a lower bound.
+    fvcore counts a multiply-add as one and the peak as two.
     """
-    flops, video = report["flops"], report["video"]
-    shares = {"video": (flops["per_frame"], video["seconds"])} | {
-        phase: (flops["phases"][phase], video["phase_seconds"][phase])
-        for phase in ("backbone", "encoder", "decoders")
-        if phase in flops["phases"] and phase in video["phase_seconds"]
+    flops, video, frames = report["flops"], report["video"], report["settings"]["frames"]
+    frame, target = flops["per_frame"], flops["per_target"]
+    shares = {
+        "latency": (latency_frames * frame + target, report["latency_seconds"]),
+        "video": (frames * (frame + target), video["seconds"]),
     }
-    return {
-        name: 2 * count * frames / spent / report["matmul_peak"]
-        for name, (count, spent) in shares.items()
-    }
+    spent = video["phase_seconds"]
+    shares |= {p: (frames * n, spent[p]) for p, n in flops["phases"].items() if spent.get(p)}
+    return {name: 2 * n / time / report["matmul_peak"] for name, (n, time) in shares.items()}
+
+
+def _training(stage: CfgNode, workload: Workload, peak: float) -> dict:
+    """A training step of ``stage`` beside the plain one, with its arithmetic and its share of the matmul ``peak``."""
+    step = training_step(stage, workload, against_plain=True) | {"flops": None, "peak_share": None}
+    if step["seconds"] is not None:
+        clips = micro_batch(stage, workload)
+        count = count_step_flops(made_up_model(stage).eval(), clips)
+        step["flops"] = stage.SOLVER.ACCUMULATION_STEPS * count
+        step["peak_share"] = 2 * step["flops"] / step["seconds"] / peak
+    return step
 
 
 @torch.no_grad()

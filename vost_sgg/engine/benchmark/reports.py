@@ -30,7 +30,7 @@ def model_tables(report: dict) -> str:
         head,
         tabulate(_measurements(report), ("measured", ""), **_RIGHT),
         tabulate(_phases(report), ("phase", "ms a frame", "GFLOPs", "of peak"), **_RIGHT),
-        f"FLOPs are fvcore's, of the spatial phase: a multiply-add counts one. Not counted: {uncounted}.",
+        f"FLOPs are fvcore's: a multiply-add counts one. Not counted: {uncounted}.",
     ]
     if report["memory"]:
         parts.append(_memory_table(report["memory"], "each in a process of its own"))
@@ -163,35 +163,35 @@ def index_table(report: dict) -> str:
     for step in starts[0]["seconds"]:
         times = [f"{s['seconds'][step]:.2f} s ({s['cpu_seconds'][step]:.2f} CPU)" for s in starts]
         rows.append((step, *times))
-    rows.append(("peak memory", *(_mib(s["peak_bytes"]) for s in starts)))
-    rows.append(("of it imports", *(_mib(s["imports_bytes"]) for s in starts)))
+    rows.append(("peak memory", *(mib(s["peak_bytes"]) for s in starts)))
+    rows.append(("of it imports", *(mib(s["imports_bytes"]) for s in starts)))
     gains = report["worker_bytes"]
     return "\n".join(
         [
             head,
             tabulate(rows, ("index", "first start", "second start"), **_RIGHT),
-            f"each of {settings['workers']} data workers adds {_mib(gains['records'])} while it reads its share of the "
-            f"training frames; as a list of dicts it would add {_mib(gains['list_of_dicts'])}",
+            f"each of {settings['workers']} data workers adds {mib(gains['records'])} while it reads its share of the "
+            f"training frames; as a list of dicts it would add {mib(gains['list_of_dicts'])}",
         ]
     )
 
 
-def read_report(path: str, kind: str) -> dict:
-    """The document that an earlier run wrote.
+def read_report(path: str, kind: str, asked_by: str = "--compare") -> dict:
+    """The document that an earlier run wrote; an error begins with ``asked_by``.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it is none of subcommand ``kind``.
     """
     if not PathManager.isfile(path):
-        raise FileNotFoundError(f"--compare: there is no file {path}")
+        raise FileNotFoundError(f"{asked_by}: there is no file {path}")
     try:
         with PathManager.open(path, "r", encoding="utf-8") as file:
             report = json.load(file)
     except (json.JSONDecodeError, UnicodeDecodeError):
-        raise ValueError(f"--compare: {path} is no JSON file") from None
+        raise ValueError(f"{asked_by}: {path} is no JSON file") from None
     if not isinstance(report, dict) or report.get("benchmark") != kind:
-        raise ValueError(f"--compare: {path} was not written by benchmark.py {kind} --json")
+        raise ValueError(f"{asked_by}: {path} was not written by benchmark.py {kind} --json")
     return report
 
 
@@ -213,16 +213,24 @@ def comparison_table(report: dict, other: dict) -> str:
     return "\n".join([table, *(f"note: {line}" for line in differing)])
 
 
+def mib(count: int | None) -> str:
+    """Bytes as a table shows them; None did not fit."""
+    if count is None:
+        return "out of memory"
+    return f"{count / 2**20:,.0f} MiB"
+
+
 _RIGHT = {"disable_numparse": True, "colglobalalign": "right", "colalign": ("left",)}
 _LEFT_TWO = {**_RIGHT, "colalign": ("left", "left")}
 
 
 def _measurements(report: dict) -> list[tuple[str, str]]:
-    video = report["video"]
+    video, share = report["video"], report["peak_share"]["latency"]
     rows = [
         ("latency of a target with its references", f"{1e3 * report['latency_seconds']:.1f} ms"),
+        ("of peak, latency", f"{share:.1%}"),
         ("video throughput", f"{video['frames_per_second']:.2f} frames/s"),
-        ("peak memory, inference", _mib(video["peak_memory_bytes"])),
+        ("peak memory, inference", mib(video["peak_memory_bytes"])),
     ]
     if "compiling_seconds" in report:
         rows.append(("first passes, which compile", f"{report['compiling_seconds']:.1f} s"))
@@ -232,7 +240,8 @@ def _measurements(report: dict) -> list[tuple[str, str]]:
             rows.append((name, step["missing"]))
             continue
         rows.append((name, f"{step['seconds']:.3f} s"))
-        rows.append((f"peak memory, {name}", _mib(step["peak_memory_bytes"])))
+        rows.append((f"of peak, {name}", f"{step['peak_share']:.1%}"))
+        rows.append((f"peak memory, {name}", mib(step["peak_memory_bytes"])))
     rows.append(("matmul peak", f"{report['matmul_peak'] / 1e12:.3f} TFLOP/s"))
     return rows
 
@@ -241,18 +250,17 @@ def _phases(report: dict) -> list[tuple[str, ...]]:
     frames, flops, shares = report["settings"]["frames"], report["flops"], report["peak_share"]
 
     def row(name: str, spent: float, count: float | None) -> tuple[str, ...]:
-        share = f"{100 * shares[name]:.1f} %" if name in shares else ""
+        share = f"{shares[name]:.1%}" if name in shares else ""
         return name, f"{1e3 * spent / frames:.2f}", f"{count / 1e9:.2f}" if count else "", share
 
     video = report["video"]
     rows = [row(p, s, flops["phases"].get(p)) for p, s in video["phase_seconds"].items()]
-    return [*rows, row("video", video["seconds"], flops["per_frame"])]
+    return [*rows, row("video", video["seconds"], flops["per_frame"] + flops["per_target"])]
 
 
 def _memory_table(memory: dict[str, dict], name: str) -> str:
     rows = [
-        (what, _mib(held["peak_bytes"]), _mib(held["imports_bytes"]))
-        for what, held in memory.items()
+        (what, mib(held["peak_bytes"]), mib(held["imports_bytes"])) for what, held in memory.items()
     ]
     return tabulate(rows, (name, "peak memory", "of it imports"), **_RIGHT)
 
@@ -266,12 +274,6 @@ def _put_back_table(put_back: dict[str, dict]) -> str:
         for plain, timed in changes.items()
     ]
     return tabulate(rows, ("measured", "put back to plain", "seconds", "to ours"), **_LEFT_TWO)
-
-
-def _mib(count: int | None) -> str:
-    if count is None:
-        return "out of memory"
-    return f"{count / 2**20:,.0f} MiB"
 
 
 def _numbers(node: dict, prefix: str = "") -> Iterator[tuple[str, float]]:
