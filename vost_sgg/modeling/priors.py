@@ -74,7 +74,9 @@ def _one_frame(frame: FramePriors | None, dim: int) -> dict[str, Tensor]:
                 f"the priors' embeddings are {', '.join(map(str, sorted(widths)))} wide, MODEL.PRIORS.DIM is {dim}: "
                 "set it to the width of the CLIP model that the features were extracted with"
             )
-        columns = {f.name: torch.as_tensor(getattr(frame, f.name)).cpu() for f in fields(frame)}
+        columns = {
+            f.name: torch.as_tensor(getattr(frame, f.name), device="cpu") for f in fields(frame)
+        }
         columns = {
             name: value.float() if value.is_floating_point() else value
             for name, value in columns.items()
