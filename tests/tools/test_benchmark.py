@@ -50,6 +50,7 @@ def test_help_is_quick_and_needs_no_torch():
         "--size",
         "--repeats",
         "--compile",
+        "--ablate",
         "--compare",
     ):
         assert flag in result.stdout
@@ -130,13 +131,18 @@ def test_a_spatial_model_in_bfloat16_compiled_has_no_ratio(capsys, monkeypatch):
     compiled = []
     monkeypatch.setattr(torch.nn.Module, "compile", lambda part: compiled.append(part))
     spatial = ["MODEL.TEMPORAL_AGGREGATOR.NAME", "NoAggregation"]
-    options = [*SAMPLE, *QUICK, "--precision", "bfloat16", "--compile", *SMALL, *spatial]
-    assert benchmark.main(["model", *options]) == 0
+    options = ["--precision", "bfloat16", "--compile", "--ablate", *SMALL, *spatial]
+    assert benchmark.main(["model", *SAMPLE, *QUICK, *options]) == 0
     printed = capsys.readouterr().out
     assert "video-level over" not in printed and "bfloat16, compiled: 4 frames" in printed
     assert len(compiled) == 3
     assert re.search(r"^first passes, which compile +[\d.]+ s$", printed, re.MULTILINE)
     assert re.search(r"training step TEMPORAL, batch 2 +nothing to train", printed)
+    put_back = [line for line in printed.splitlines() if re.search(r" [\d.e-]+ +[\d.]+x$", line)]
+    rows = [re.match(r"(.+?)  +(.+?)  ", line).groups() for line in put_back]
+    assert rows.count(("video", "float32")) == 1
+    assert rows.count(("training step SPATIAL", "AdamW tensor by tensor")) == 1
+    assert {measured for measured, _ in rows} == {"video", "training step SPATIAL"}
 
 
 def test_the_model_is_measured_folded_and_the_loop_is_not(monkeypatch, capsys):
