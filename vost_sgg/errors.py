@@ -7,12 +7,15 @@ _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def disk_error(error: BaseException | None) -> OSError | None:
-    """The error about a full disk which ``error`` is or comes from, rather one with the file's name, or None."""
+    """The error about a full disk which ``error`` is or comes from, rather one with the file's name, or None.
+
+    One raised ``from None`` comes from nothing else: it says itself what became of the files.
+    """
     found = None
     while error is not None:
         if isinstance(error, OSError) and error.errno in _DISK and not (found and found.filename):
             found = error
-        error = error.__cause__ or error.__context__
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return found
 
 

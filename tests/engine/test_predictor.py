@@ -94,6 +94,12 @@ def test_frames_of_several_sizes_have_their_own_pixels(oed):
     assert max(node.box[3] for node in graphs[1].objects) > 48
 
 
+def test_a_frame_too_narrow_for_the_model_is_named(oed):
+    frames = [*pictures(1), np.zeros((4, 2000, 3), np.uint8)]
+    with pytest.raises(ValueError, match="frame 1 of the video: 2000x4 pixels are too narrow"):
+        list(SceneGraphPredictor(oed)(frames))
+
+
 def test_a_threshold_keeps_what_is_surer(oed):
     frames = pictures(2)
     low, high = (list(SceneGraphPredictor(oed, threshold=t)(frames)) for t in (0.0, 0.05))

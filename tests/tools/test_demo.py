@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 
 import av
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.numbered_videos import blank_frames, picture, write_video
+from tests.sudden_death import then_full
 from tests.untrained import untrained_cfg
 from vost_sgg.data import frame_sources
 
@@ -160,6 +162,34 @@ def test_bad_input_is_one_line_and_leaves_nothing(demo, tmp_path, capsys, source
     errors = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
     assert len(errors) == 1 and said in errors[0]
     assert sorted(tmp_path.iterdir()) == before
+
+
+def wide(folder, size):
+    Image.new("RGB", size).save(folder / "wide.png")
+    return "--input", folder / "wide.png", "--output", folder / "out"
+
+
+def test_an_image_too_narrow_for_the_model_is_named(demo, tmp_path, capsys):
+    assert demo(*wide(tmp_path, (17000, 16)), opts=("INPUT.MAX_SIZE_TEST", "64")) == 2
+    assert "error: frame 0 of wide.png: 17000x16 pixels" in capsys.readouterr().err
+
+
+def test_an_image_too_wide_for_the_encoder_is_one_line(demo, tmp_path, capsys):
+    assert demo(*wide(tmp_path, (16640, 64))) == 2
+    assert "error: the encoder libx264 refuses a video of 16640x64" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("step", ["_watch", "_write"])
+def test_on_a_full_disk_it_says_that_it_starts_anew(demo, tmp_path, capsys, monkeypatch, step):
+    tool = sys.modules["demo"]
+    monkeypatch.setattr(tool, step, then_full(getattr(tool, step)))
+    write_video(tmp_path / "v.mp4", [0, 0.1])
+    out = tmp_path / "out"
+    assert demo("--video-input", tmp_path / "v.mp4", "--output", out) == 2
+    (error,) = (line for line in capsys.readouterr().err.splitlines() if "error:" in line)
+    assert error.startswith(f"error: {out} cannot be written (File too large)")
+    assert error.endswith("it starts anew")
+    assert [path.name for path in tmp_path.iterdir()] == ["v.mp4"]
 
 
 def test_a_model_of_another_task_names_the_config_that_can(demo, tmp_path, capsys):

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from tests.numbered_videos import picture, read_index
+from vost_sgg.visualization import video_writer
 from vost_sgg.visualization.video_writer import VideoWriter
 
 
@@ -26,3 +27,31 @@ def test_a_frame_that_is_not_later_comes_a_tick_later(tmp_path):
             writer.write(picture(1, 64, 32), time, 0.1)
     with av.open(str(tmp_path / "v.mp4")) as container:
         assert len(list(container.decode(video=0))) == 3
+
+
+@pytest.mark.parametrize(
+    ("size", "said"), [((16640, 64), "libx264.*16640x64"), ((70001, 65), "libvpx-vp9.*70001x65")]
+)
+def test_a_size_that_the_encoder_refuses_is_named(tmp_path, size, said):
+    with (
+        pytest.raises(ValueError, match=said),
+        VideoWriter(str(tmp_path / "v.mp4"), size=size, fps=10) as writer,
+    ):
+        writer.write(np.zeros((size[1], size[0], 3), np.uint8), 0.0, 0.1)
+
+
+def test_a_missing_encoder_says_what_to_install(tmp_path, monkeypatch):
+    class Container:
+        closed = False
+
+        def add_stream(self, codec, **_):
+            return av.Codec("an encoder that no FFmpeg has", "w")
+
+        def close(self):
+            self.closed = True
+
+    container = Container()
+    monkeypatch.setattr(video_writer.av, "open", lambda *args, **options: container)
+    with pytest.raises(ValueError, match="without the encoder libx264.*pip install av"):
+        VideoWriter(str(tmp_path / "v.mp4"), size=(64, 32), fps=10)
+    assert container.closed

@@ -29,6 +29,11 @@ class ResizeWithTruncation(Augmentation):
         height, width = image.shape[:2]
         short_side = int(np.random.choice(self.short_sides))
         new_width, new_height = self.output_size(width, height, short_side, self.max_size)
+        if not new_width * new_height:
+            raise ValueError(
+                f"{width}x{height} pixels are too narrow: with the long side cut to {self.max_size} (INPUT.MAX_SIZE_*) "
+                "nothing is left of the short one"
+            )
         return ResizeTransform(height, width, new_height, new_width)
 
     @staticmethod

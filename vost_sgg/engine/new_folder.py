@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from vost_sgg.data.dump import PARTIAL
+from vost_sgg.errors import disk_error
 
 
 def check_new_folder(folder: str) -> None:
@@ -22,16 +23,25 @@ def new_folder(folder: str) -> Iterator[str]:
 
     Raises:
         FileExistsError: as :func:`check_new_folder`, at the start or at the end.
+        OSError: the disk is full; nothing is left.
     """
     check_new_folder(folder)
     folder = os.path.abspath(folder)
     parent, name = os.path.split(folder)
     partial = os.path.join(parent, f".{name}.{os.getpid()}{PARTIAL}")
     shutil.rmtree(partial, ignore_errors=True)
-    os.makedirs(partial)
     try:
+        os.makedirs(partial)
         yield partial
         check_new_folder(folder)
         os.rename(partial, folder)
+    except Exception as error:
+        full = disk_error(error)
+        if full is None:
+            raise
+        raise OSError(
+            f"{folder} cannot be written ({full.strerror}), and what was made of it is deleted: make room and run the "
+            "command again, it starts anew"
+        ) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)

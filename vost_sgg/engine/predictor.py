@@ -127,10 +127,16 @@ class SceneGraphPredictor:
         mapped = []
         for frame in frames:
             height, width = frame.image.shape[:2]
+            try:
+                image = self._image(frame.image)
+            except ValueError as error:
+                raise ValueError(
+                    f"frame {frame.index} of {video_id or 'the video'}: {error}"
+                ) from None
             number = frame.index + 1  # as the files of a data set's frames are numbered
             mapped.append(
                 {
-                    "image": self._image(frame.image),
+                    "image": image,
                     "width": width,
                     "height": height,
                     "video_id": video_id,

@@ -21,7 +21,7 @@ class VideoWriter:
         fps: frames a second, for the encoder's bit rate; each frame comes with its own time.
 
     Raises:
-        ValueError: there is no such encoder.
+        ValueError: there is no such encoder, or, while writing, it refuses frames of this size.
     """
 
     def __init__(self, path: str, *, size: tuple[int, int], fps: float):
@@ -42,6 +42,7 @@ class VideoWriter:
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.time_base = Fraction(1, _TICKS)
         self._last, self._durations = -1, {}
+        self._refusal = f"the encoder {codec} refuses a video of {size[0]}x{size[1]} pixels"
 
     def write(self, image: np.ndarray, time: float, duration: float) -> None:
         """Appends a frame.
@@ -54,7 +55,7 @@ class VideoWriter:
         self._last = max(round(time * _TICKS), self._last + 1)
         frame.pts, frame.time_base = self._last, Fraction(1, _TICKS)
         self._durations[self._last] = max(1, round(duration * _TICKS))
-        self._mux(self._stream.encode(frame))
+        self._encode(frame)
 
     def __enter__(self) -> "VideoWriter":
         return self
@@ -62,11 +63,15 @@ class VideoWriter:
     def __exit__(self, kind, error, trace) -> None:
         try:
             if kind is None:
-                self._mux(self._stream.encode(None))
+                self._encode(None)
         finally:
             self._container.close()
 
-    def _mux(self, packets) -> None:
+    def _encode(self, frame: av.VideoFrame | None) -> None:
+        try:
+            packets = self._stream.encode(frame)
+        except av.error.FFmpegError as error:
+            raise ValueError(f"{self._refusal}: {error}") from error
         for packet in packets:
             # The muxer would give the last frame the duration of the one before.
             ticks = Fraction(self._durations.pop(packet.pts, 0), _TICKS)
