@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 
 from vost_sgg.command_lines import add_shard
+from vost_sgg.errors import error_text
 
 # Lines of a list that are printed; the report on disk has all of them.
 SHOWN = 10
@@ -28,8 +29,8 @@ def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         return (verify if args.verify else dump)(args.root, args.workers, args.shard)
-    except (FileNotFoundError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (OSError, ValueError) as error:
+        print("error:", error_text(error), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped: what is finished stays; run it again to go on.", file=sys.stderr)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.numbered_videos import TICKS, picture, read_index, read_rgb, write_video
+from tests.sudden_death import then_full
 from vost_sgg.data.dump import dump_video
 
 
@@ -181,3 +182,13 @@ dump.dump_video({str(tmp_path / "v.mp4")!r}, None, {str(tmp_path / "frames/v.mp4
     assert not (tmp_path / "frames" / "v.mp4").exists()
     dump_video(str(tmp_path / "v.mp4"), None, str(tmp_path / "frames" / "v.mp4"))
     assert len(dumped(tmp_path / "frames" / "v.mp4")) == 20
+
+
+def test_on_a_full_disk_the_folder_is_named_and_nothing_of_it_left(tmp_path):
+    write_video(tmp_path / "v.mp4", [i / 30 for i in range(4)])
+    arguments = str(tmp_path / "v.mp4"), None, str(tmp_path / "frames" / "v.mp4")
+    with pytest.raises(OSError, match="File too large: .*frames/v.mp4'"):
+        then_full(dump_video, 100)(*arguments)
+    assert os.listdir(tmp_path / "frames") == []
+    dump_video(*arguments)
+    assert len(dumped(tmp_path / "frames" / "v.mp4")) == 4

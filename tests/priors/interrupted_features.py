@@ -1,4 +1,6 @@
-"""An extraction that kills its own process at a named point, for test_extraction.py (run in a process of its own)."""
+"""An extraction that kills its own process, or runs out of disk, at a named point, for test_extraction.py (run in a
+process of its own).
+"""
 
 import os
 from pathlib import Path
@@ -6,7 +8,7 @@ from pathlib import Path
 import torch
 
 from tests.priors.prior_cfg import prior_cfg, prior_opts, registered_records, write_answers
-from tests.sudden_death import die, on_call, replace_and_die
+from tests.sudden_death import die, on_call, replace_and_die, then_full
 from tools import extract_clip
 from vost_sgg.priors import files
 from vost_sgg.priors.clip import ClipEncoder
@@ -25,6 +27,8 @@ def patch(point: str) -> None:
         files.os.replace = on_call(3, die, os.replace)
     elif point == "after a video's file is renamed":
         files.os.replace = on_call(2, replace_and_die, os.replace)
+    elif point == "full while a video's file is written":
+        files.write_whole = on_call(3, then_full(files.write_whole, 100), files.write_whole)
     elif point == "before the manifest is there":
         os.link = die
     elif point == "before the report":

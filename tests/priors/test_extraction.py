@@ -82,6 +82,16 @@ def test_killed_anywhere_it_goes_on(data, undisturbed, tmp_path, point):
     assert features(tmp_path / FEATURES) == undisturbed
 
 
+def test_a_full_disk_leaves_what_is_stored_and_it_goes_on(data, undisturbed, tmp_path):
+    assert run(data, tmp_path, "full while a video's file is written") == 2
+    said = (tmp_path / "output/traceback.txt").read_text()
+    assert "File too large" in said and "B.mp4.safetensors" in said.splitlines()[-1]
+    before = features(tmp_path / FEATURES)
+    assert set(before) == {"A.mp4.safetensors", "texts.vocabulary.safetensors"}
+    assert run(data, tmp_path, "nowhere") == 0
+    assert features(tmp_path / FEATURES) == undisturbed
+
+
 def test_what_is_stored_is_not_embedded_again(answered, monkeypatch, capsys):
     command(answered)
     (answered / FEATURES / "B.mp4.safetensors").unlink()

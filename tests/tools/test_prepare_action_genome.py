@@ -115,6 +115,16 @@ def test_shards_dump_and_verify_their_own_videos_and_leave_the_others_alone(root
     assert dumped == [2, 1] and (root / "verify_report_1_of_2.json").exists()
 
 
+def test_a_full_disk_is_one_error_and_it_goes_on(root, run):
+    full = ["bash", "-c", 'ulimit -f 0; exec "$@"', "bash", *command(root)]
+    stopped = subprocess.run(full, capture_output=True, text=True, env=ENVIRONMENT)
+    assert stopped.returncode == 1 and "Traceback" not in stopped.stderr
+    error = stopped.stderr.splitlines()[-1]
+    assert error.startswith(f"error: {root / 'frames'}") and "File too large" in error
+    assert os.listdir(root / "frames") == []
+    assert run(root)[0] == 0 and run(root, "--verify")[0] == 0
+
+
 def test_a_folder_with_missing_frames_is_completed(root, run):
     run(root)
     (root / "frames" / "AAAAA.mp4" / "000011.png").unlink()

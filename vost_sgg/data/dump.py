@@ -11,6 +11,7 @@ import cv2
 from av.video.reformatter import VideoReformatter
 
 from vost_sgg.data.video import decoded_frames, nominal_rate, open_video, upright
+from vost_sgg.errors import disk_error
 
 # zlib level; higher levels cost several times the encoding time for a tenth of the size.
 PNG_COMPRESSION = 3
@@ -100,6 +101,7 @@ def dump_video(video: str, numbers: Sequence[int] | None, folder: str) -> Dumped
     Raises:
         FileNotFoundError: there is no such video.
         ValueError: no frame of the video decodes, or a number is below 1.
+        OSError: the disk is full; ``folder`` is as it was, or has some of the frames if it was there.
     """
     wanted = None if numbers is None else set(numbers)
     if wanted and min(wanted) < 1:
@@ -113,6 +115,11 @@ def dump_video(video: str, numbers: Sequence[int] | None, folder: str) -> Dumped
     try:
         dumped = _write_frames(video, wanted, partial)
         _move(partial, folder)
+    except OSError as error:
+        full = disk_error(error)
+        if full is None:
+            raise
+        raise OSError(full.errno, full.strerror, folder) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return dumped
