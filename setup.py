@@ -71,6 +71,7 @@ setup(
     extras_require={
         "dev": [
             "hypothesis>=6.100",
+            "pandas>=2.0",
             "playwright>=1.50",
             "pytest>=8.0",
             "pytest-xdist>=3.5",
