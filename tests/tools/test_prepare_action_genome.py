@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -116,8 +117,11 @@ def test_shards_dump_and_verify_their_own_videos_and_leave_the_others_alone(root
 
 
 def test_a_full_disk_is_one_error_and_it_goes_on(root, run):
-    full = ["bash", "-c", 'ulimit -f 0; exec "$@"', "bash", *command(root)]
-    stopped = subprocess.run(full, capture_output=True, text=True, env=ENVIRONMENT)
+    def no_room():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+    options = {"capture_output": True, "text": True, "env": ENVIRONMENT}
+    stopped = subprocess.run(command(root), preexec_fn=no_room, **options)
     assert stopped.returncode == 1 and "Traceback" not in stopped.stderr
     error = stopped.stderr.splitlines()[-1]
     assert error.startswith(f"error: {root / 'frames'}") and "File too large" in error
