@@ -1,9 +1,9 @@
 """Measures how a trained PredCLS model treats wrong answers of its VLM, as the paper counts (Sec. 4.2), and how its
-recall falls when the answers are made worse in steps.
+recall falls when the answers are made worse in steps; of a SGCLS or SGDET model, how it falls without any answers.
 
     python tools/robustness.py --config-file configs/sample/vost_predcls.yaml MODEL.WEIGHTS model_final.pth
 
-Config keys may follow the options: KEY VALUE KEY VALUE ... It prints two tables and writes
+Config keys may follow the options: KEY VALUE KEY VALUE ... It prints its tables and writes
 OUTPUT_DIR/robustness_<data set>.json (docs/ablation.md).
 """
 
@@ -37,9 +37,9 @@ def main(argv: list[str] | None = None) -> None:
         document = measure_robustness(cfg)
         path = os.path.join(cfg.OUTPUT_DIR, f"robustness_{document['dataset']}.json")
         write_results({**document, "config": args.config_file}, path)
-    print(
-        f"{agreement_table(document['method'], document['agreement'])}\n\n{steps_table(document)}"
-    )
+    if document["agreement"]:
+        print(f"{agreement_table(document['method'], document['agreement'])}\n")
+    print(steps_table(document))
     print(f"written: {path}")
 
 

@@ -34,17 +34,20 @@ NO_PREDICATES = "no predicates"
 # Nothing was extracted: the feature bank is its null token.
 NO_PRIORS = "no priors"
 STEPS = (AS_STORED, *NOISE, NO_PREDICATES, NO_PRIORS)
+# Where no pairs are given, an answer is more than their predicates.
+STEPS_WITHOUT_PAIRS = (AS_STORED, NO_PRIORS)
 
 
 def measure_robustness(cfg: CfgNode) -> dict:
     """Evaluates ``MODEL.WEIGHTS`` on the test set with the answers of every step, in one pass over the videos.
 
     Returns:
-        The content of ``robustness_<dataset>.json`` (docs/ablation.md). A model that reads no priors has the step "as
+        The content of ``robustness_<dataset>.json`` (docs/ablation.md). In SGCLS and SGDET the
+        steps are "as stored" and "no priors", and there is no agreement. A model that reads no priors has the step "as
         stored" alone.
 
     Raises:
-        ValueError, FileNotFoundError: the config is of another task than PredCLS, or the weights are not its model's.
+        ValueError, FileNotFoundError: there are no weights, or they are not the config's model's.
         CacheError: there are no answers or priors.
     """
     _check(cfg)
@@ -52,18 +55,25 @@ def measure_robustness(cfg: CfgNode) -> dict:
     model = load_for_evaluation(cfg)
     metadata = MetadataCatalog.get(name)
     cache, vocabulary = AnswerCache(cache_folder(cfg, name)), Vocabulary.of(metadata)
-    steps = STEPS if reads_priors(cfg) else STEPS[:1]
+    task = cfg.MODEL.TASK
+    steps = STEPS if task == "predcls" else STEPS_WITHOUT_PAIRS
+    if not reads_priors(cfg):
+        steps = steps[:1]
     texts = read_texts(priors_folder(cfg, name))[1] if reads_priors(cfg) else None
-    agreement = PriorAgreement(metadata.predicate_classes)
-    recalls = {step: {"model": _recall(cfg), "vlm": _recall(cfg)} for step in steps}
+    agreement = PriorAgreement(metadata.predicate_classes) if task == "predcls" else None
+    nms = cfg.MODEL.EVALUATOR.NMS or None
+    recalls = {step: {"model": _recall(cfg, nms), "vlm": _recall(cfg, None)} for step in steps}
     with inference_context(model), torch.no_grad():
         for (clip,) in tqdm(SGGTrainer.build_test_loader(cfg, name), unit="video"):
-            graphs = _answered(clip["frames"], cache, vocabulary)
+            answers = cache.frames(clip["frames"][0]["video_id"])
             for step in steps:
+                graphs = _answered(
+                    clip["frames"], {} if step == NO_PRIORS else answers, task, vocabulary
+                )
                 for truth, graph, named, prediction in _predicted(model, clip, graphs, step, texts):
                     recalls[step]["model"].update(truth, prediction)
                     recalls[step]["vlm"].update(truth, _naming(graph, named))
-                    if step == AS_STORED:
+                    if agreement and step == AS_STORED:
                         agreement.add(truth, prediction, named)
     recall = recalls[AS_STORED]["model"]
     return {
@@ -75,7 +85,7 @@ def measure_robustness(cfg: CfgNode) -> dict:
         "frames": recall.frames,
         "answers": cache.folder,
         "rare": RARE_PREDICATES,
-        "agreement": agreement.compute(),
+        "agreement": agreement and agreement.compute(),
         "steps": {
             step: {who: recall.compute() for who, recall in both.items()}
             for step, both in recalls.items()
@@ -103,39 +113,28 @@ def steps_table(document: Mapping) -> str:
 
 
 def _check(cfg: CfgNode) -> None:
-    if cfg.MODEL.TASK != "predcls":
-        raise ValueError(
-            f"MODEL.TASK is {cfg.MODEL.TASK}; cases are counted on given pairs: take a predcls config"
-        )
     if len(cfg.DATASETS.TEST) != 1:
         raise ValueError(f"DATASETS.TEST is {cfg.DATASETS.TEST}; answers are about one data set")
     if not cfg.MODEL.WEIGHTS:
         raise ValueError("name the trained model: MODEL.WEIGHTS FILE")
 
 
-def _recall(cfg: CfgNode) -> SceneGraphRecall:
-    rules = cfg.MODEL.EVALUATOR
-    return SceneGraphRecall(
-        cfg.MODEL.TASK,
-        protocol=rules.PROTOCOL,
-        constraints=("with", "no"),
-        nms=rules.NMS or None,
-    )
+def _recall(cfg: CfgNode, nms: str | None) -> SceneGraphRecall:
+    protocol = cfg.MODEL.EVALUATOR.PROTOCOL
+    return SceneGraphRecall(cfg.MODEL.TASK, protocol=protocol, constraints=("with", "no"), nms=nms)
 
 
 def _answered(
-    frames: Sequence[Mapping], cache: AnswerCache, vocabulary: Vocabulary
+    frames: Sequence[Mapping],
+    answers: Mapping[str, FrameAnswers],
+    task: str,
+    vocabulary: Vocabulary,
 ) -> list[FramePrediction]:
     """What the VLM names in each frame of a video."""
-    answers = cache.frames(frames[0]["video_id"])
+    about = [answers.get(frame["image_id"], FrameAnswers()) for frame in frames]
     return [
-        answered_graph(
-            answers.get(frame["image_id"], FrameAnswers()),
-            frame["ground_truth"],
-            "predcls",
-            vocabulary,
-        )
-        for frame in frames
+        answered_graph(answer, frame["ground_truth"], task, vocabulary)
+        for answer, frame in zip(about, frames, strict=True)
     ]
 
 
@@ -154,7 +153,7 @@ def _predicted(
 def _at(step: str, graph: FramePrediction, image_id: str) -> np.ndarray:
     """(K, 26) bool: what counts as named in a step."""
     named = np.concatenate([getattr(graph, group) for group in PREDICATE_GROUPS], axis=1) > 0
-    if step in (NO_PREDICATES, NO_PRIORS):
+    if step == NO_PREDICATES:
         return np.zeros_like(named)
     return degraded(named, NOISE[step], image_id) if step in NOISE else named
 
