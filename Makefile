@@ -35,7 +35,7 @@ DEMO_VIDEO := import vost_sgg.data as d; from detectron2.data import DatasetCata
 # The model never trained on this video, and sees the file alone, without its annotations.
 demo: env
 	[ -e $(DEMO_WEIGHTS) ] || \
-		$(BIN)/python tools/train_net.py --config-file $(DEMO_CONFIG) --resume STAGES.DETECTOR.SOLVER.EPOCHS 8
+		$(BIN)/python tools/train_net.py --config-file $(DEMO_CONFIG) --resume
 	rm -rf output/demo output/demo_input
 	mkdir -p output/demo_input
 	cp "$$($(BIN)/python -c "$(DEMO_VIDEO)" | tail -n 1)" output/demo_input

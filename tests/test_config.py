@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+import vost_sgg.priors.clip_training  # noqa: F401  registers the model of sample/clip.yaml
 import vost_sgg.vlm  # noqa: F401  registers the VLM-only rows' model
 from vost_sgg.config import get_vost_cfg, stage_configs
 from vost_sgg.modeling import MATCHER, build_model
@@ -84,6 +85,13 @@ def test_a_stage_of_no_epochs_is_left_out():
         names("STAGES.TEMPORAL.SOLVER.EPOCHS", "0", "STAGES.SPATIAL.SOLVER.EPOCHS", "0")
     with pytest.raises(KeyError, match="STAGES.DETECTOR.SOLVER.EPOCS does not exist"):
         names("STAGES.DETECTOR.SOLVER.EPOCS", "3")
+
+
+@pytest.mark.parametrize("model", ["oed", "dsqi", "vost"])
+def test_at_sample_size_sgdet_alone_begins_with_a_detector(model):
+    for task, before in (("predcls", []), ("sgcls", []), ("sgdet", ["DETECTOR"])):
+        stages = stage_configs(get_vost_cfg(f"configs/sample/{model}_{task}.yaml"))
+        assert list(stages) == [*before, "SPATIAL", "TEMPORAL"]
 
 
 @pytest.mark.parametrize("path", ["configs/detr_action_genome.yaml", "configs/sample/detr.yaml"])

@@ -169,8 +169,7 @@ def _untrained(model: str, cfg) -> str:
 
 
 def _training(model: str) -> str:
-    # DETR's boxes are slow to learn from nothing, so that a detector begins it.
-    command = f"tools/train_net.py --config-file configs/sample/{model}_sgdet.yaml STAGES.DETECTOR.SOLVER.EPOCHS 8"
+    command = f"tools/train_net.py --config-file configs/sample/{model}_sgdet.yaml"
     return command if model == "oed" else f"{command}, after the priors (configs/README.md)"
 
 

@@ -74,7 +74,7 @@ def test_more_queries_than_slots_hand_over_the_first(detector):
 
 
 def test_the_tool_takes_either_and_says_when_nothing_is_to_be_done(tmp_path, capsys):
-    config = ["--config-file", "configs/sample/oed_sgdet.yaml"]
+    config = ["--config-file", "configs/sample/oed_sgdet.yaml", "--stage", "SPATIAL"]
     queries = ["MODEL.QUERY_INITIALIZER.NUM_QUERIES", "20"]
     model = build_model(first_stage("configs/sample/detr.yaml", *queries))
     source, out = tmp_path / "detector.pth", tmp_path / "initial.pth"

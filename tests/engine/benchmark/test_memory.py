@@ -18,8 +18,9 @@ WORKLOAD = Workload(torch.device("cpu"), "float32", frames=1, size=(96, 64), rep
 @pytest.fixture
 def cfg():
     small = ["INPUT.MIN_SIZE_TEST", "64", "INPUT.MIN_SIZE_TRAIN", "(64,)"]
-    batches = ["STAGES.SPATIAL.SOLVER.IMS_PER_BATCH", "2", "STAGES.TEMPORAL.SOLVER.IMS_PER_BATCH"]
-    return get_vost_cfg(str(ROOT / "configs/sample/oed_sgdet.yaml"), [*small, *batches, "2"])
+    stages = ("DETECTOR", "SPATIAL", "TEMPORAL")
+    batches = [word for s in stages for word in (f"STAGES.{s}.SOLVER.IMS_PER_BATCH", "2")]
+    return get_vost_cfg(str(ROOT / "configs/sample/oed_sgdet.yaml"), [*small, *batches])
 
 
 def test_every_pass_is_measured_in_a_process_of_its_own(cfg, monkeypatch):
