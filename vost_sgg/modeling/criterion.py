@@ -22,7 +22,7 @@ class SceneGraphCriterion(nn.Module):
     """Sums each loss over the slots that the matcher assigned; the object class over every valid slot.
 
     Of a pair with several attention labels the first is trained, since their loss is a cross entropy; the matcher and
-    the evaluator read all of them.
+    the evaluator read all of them. A pair without any has no part in that loss.
 
     Nothing is indexed by a mask: padding is weighted by zero, so that no number has to leave the device.
     """
@@ -121,9 +121,10 @@ class SceneGraphCriterion(nn.Module):
             targets.attention.argmax(-1).expand(len(logits), -1, -1),
             reduction="none",
         )
-        rows = mean_over_processes(targets.valid.sum())
+        labelled = targets.valid & targets.attention.any(-1)
+        rows = mean_over_processes(labelled.sum())
         return {
-            "loss_attention": _ratio((nll * targets.valid).sum((1, 2)), rows),
+            "loss_attention": _ratio((nll * labelled).sum((1, 2)), rows),
             "loss_spatial": self._focal(matched["spatial_logits"], targets.spatial, targets.valid),
             "loss_contacting": self._focal(
                 matched["contacting_logits"], targets.contacting, targets.valid
