@@ -171,12 +171,14 @@ def test_data_with_more_than_the_slots_are_refused_at_the_start(make_cfg, tmp_pa
         built(room - 1)
 
 
-def test_resuming_on_other_data_or_batches_is_refused(make_cfg, tmp_path):
+def test_resuming_on_other_data_batches_or_seed_is_refused(make_cfg, tmp_path):
     trained(make_cfg())
     with pytest.raises(
         ValueError, match=r"SOLVER.IMS_PER_BATCH changed.*model_final.pth has 4, this run 5"
     ):
         trained(make_cfg("SOLVER.IMS_PER_BATCH", 5), resume=True)
+    with pytest.raises(ValueError, match=r"SEED changed.*go on with the old one .*42, this run 7"):
+        trained(make_cfg("SEED", 7), resume=True)
     register("tiny_train", tiny_records(tmp_path / "other", VIDEOS | {"D.mp4": 2}))
     with pytest.raises(ValueError, match="the training data changed"):
         trained(make_cfg(), resume=True)

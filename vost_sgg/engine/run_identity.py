@@ -97,7 +97,7 @@ def check_resumable(saved: Mapping | None, current: Mapping, path: str) -> None:
 
     Raises:
         ValueError: the checkpoint is not one of this trainer's, or is another stage's, or a part of the model, the
-            training data or the batch size changed.
+            training data, the batch size or the seed changed.
     """
     if not saved or "dataset" not in saved:
         raise ValueError(
@@ -111,6 +111,7 @@ def check_resumable(saved: Mapping | None, current: Mapping, path: str) -> None:
         "dataset": "the training data changed (frames or labels), so the epochs would not fit together",
         "batch_size": "SOLVER.IMS_PER_BATCH changed, so iterations are not the same; to fit another machine change "
         "SOLVER.ACCUMULATION_STEPS",
+        "seed": "SEED changed, so the order of the data is not the same; go on with the old one",
     }
     problems = [
         (problem, saved[name], current[name])
