@@ -1,5 +1,6 @@
 """Clips and videos as the loaders give them: the right frames, once each, whatever the workers."""
 
+import logging
 import random
 from itertools import islice
 
@@ -32,7 +33,8 @@ def image_ids(clips):
     return [frame["image_id"] for clip in clips for frame in clip["frames"]]
 
 
-def test_training_clips_are_targets_with_their_references(cfg):
+def test_training_clips_are_targets_with_their_references(cfg, caplog):
+    caplog.set_level(logging.INFO, logger="vost_sgg.data.loaders")
     loader = build_train_loader(with_references(cfg))
     seen = []
     for clips in islice(loader, loader.batch_sampler.iterations_per_epoch):
@@ -48,6 +50,7 @@ def test_training_clips_are_targets_with_their_references(cfg):
                 assert 0 < abs(frame["frame_index"] - target["frame_index"]) <= 4
             seen.append(target["image_id"])
     assert len(seen) == len(set(seen)) == 12  # of 15: the last incomplete batch is dropped
+    assert "on 15 clips: an epoch has 3 batches of 4 and leaves 3 clips out" in caplog.text
 
 
 def test_workers_change_nothing(cfg):

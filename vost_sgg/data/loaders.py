@@ -1,6 +1,7 @@
 """The loaders: clips of a target and its references for training, whole videos for testing."""
 
 import hashlib
+import logging
 import random
 from collections.abc import Callable, Sequence
 
@@ -19,6 +20,8 @@ from vost_sgg.data.frame_records import FrameRecords
 from vost_sgg.data.mapper import ClipMapper
 from vost_sgg.data.reference_samplers import REFERENCE_SAMPLER
 from vost_sgg.registry import nearest
+
+logger = logging.getLogger(__name__)
 
 
 def check_datasets(names: Sequence[str], key: str) -> None:
@@ -163,6 +166,10 @@ def build_train_loader(cfg: CfgNode, *, mapper: Callable | None = None) -> DataL
         accumulation_steps=cfg.SOLVER.ACCUMULATION_STEPS,
         rank=comm.get_rank(),
         world_size=comm.get_world_size(),
+    )
+    logger.info(
+        f"training on {len(clips):,} clips: an epoch has {batches.iterations_per_epoch:,} batches of "
+        f"{batches.batch_size} and leaves {len(clips) % batches.batch_size} clips out, others each time"
     )
     return DataLoader(clips, batch_sampler=batches, **_loader_options(cfg))
 
