@@ -7,6 +7,7 @@ from tests.modeling.conftest import TINY
 from tests.modeling.oed_losses import oed_predcls_losses
 from tests.modeling.oed_reference import oed_predcls
 from vost_sgg.config import get_vost_cfg, stage_configs
+from vost_sgg.engine.optimizer import build_optimizer, max_gradient_norm
 from vost_sgg.modeling import build_model
 
 
@@ -211,15 +212,24 @@ def test_full_size_oed_has_the_papers_parameters(task, spatial, temporal, traine
     )
 
 
+@pytest.mark.slow
 def test_full_size_oed_predcls_trains_and_evaluates_one_step(make_clip):
     """Made-up weights, one real-size frame: OED's 999 x 562."""
     cfg = get_vost_cfg("configs/oed_predcls.yaml", ["MODEL.DEVICE", "cpu"])
-    model = build_model(stage_configs(cfg)["SPATIAL"])
+    cfg = stage_configs(cfg)["SPATIAL"]
+    model = build_model(cfg)
     model.query_initializer.class_embedding.fill(torch.randn(36, 200))
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    optimizer = build_optimizer(cfg, model)
     clip = make_clip(3, (562, 999))
     losses = model.train()([clip])
     sum(losses.values()).backward()
     assert all(value.isfinite() for value in losses.values()) and len(losses) == 24
+    torch.nn.utils.clip_grad_norm_(model.parameters(), max_gradient_norm(cfg))
+    optimizer.step()
+    moved = {name for name, p in model.named_parameters() if not torch.equal(p, before[name])}
+    frozen = {name for name in before if name.startswith(("backbone.stem", "backbone.res2"))}
+    assert moved == before.keys() - frozen
     with torch.no_grad():
         ((prediction,),) = model.eval()([clip])
     assert prediction.contacting.shape == (3, 17) and prediction.contacting.isfinite().all()
