@@ -124,7 +124,7 @@ def run_tool(tool: str, arguments: list[str], lock, label: str = "") -> int:
 
 def report(ablation) -> None:
     """Prints the table of what is finished and writes the files."""
-    from vost_sgg.evaluation.ablation import ablation_table
+    from vost_sgg.evaluation.ablation import ablation_rules, ablation_table
     from vost_sgg.evaluation.results import write_results
     from vost_sgg.visualization.ablation_plot import plot_ablation
 
@@ -133,7 +133,8 @@ def report(ablation) -> None:
         print(f"{ablation.output_dir}: no model is finished")
         return
     write_results(document, ablation.path)
-    pictures = plot_ablation(document, os.path.join(ablation.output_dir, "ablation"))
+    stem = os.path.join(ablation.output_dir, "ablation")
+    pictures = plot_ablation(document, stem, title=ablation_rules(document))
     print(
         f"\n{ablation_table(document)}\nwritten: {', '.join([ablation.path, *pictures])}",
         flush=True,

@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> None:
         path = os.path.join(cfg.OUTPUT_DIR, f"robustness_{document['dataset']}.json")
         write_results({**document, "config": args.config_file}, path)
     if document["agreement"]:
-        print(f"{agreement_table(document['method'], document['agreement'])}\n")
+        print(f"{agreement_table(document)}\n")
     print(steps_table(document))
     print(f"written: {path}")
 

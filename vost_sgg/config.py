@@ -221,6 +221,8 @@ def _add_model(cfg: CfgNode) -> None:
     m.EVALUATOR.SEMI_THRESHOLD = 0.9
     # Pair NMS before the ranks are read: "" (none; no protocol turns it on) | oed | iou (docs/evaluation.md).
     m.EVALUATOR.NMS = ""
+    # IoU of boxes: "" (the protocol's own) | plain | plus_one (docs/evaluation.md).
+    m.EVALUATOR.IOU = ""
 
 
 def _add_training(cfg: CfgNode) -> None:

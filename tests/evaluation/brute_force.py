@@ -4,6 +4,7 @@ A row of 26 columns stands for a pair and a group; a triplet is (first class, pr
 box).
 """
 
+from itertools import groupby
 from types import SimpleNamespace
 
 import numpy as np
@@ -69,9 +70,9 @@ def proposed(prediction, constraint, nms, threshold, sttran):
     """(triplet, slot) by descending score; ties by slot, then row, then predicate, cells outside a row's group last."""
     cells = []
     if constraint == "with_per_pair":
-        for k in range(len(prediction.pairs)):
+        for k, own in groupby(rows(prediction), key=lambda r: r[0]):
             best = None
-            for _, group, row, boxes in (r for r in rows(prediction) if r[0] == k):
+            for _, group, row, boxes in own:
                 for p in SPANS[group]:
                     if best is None or row[p] > best[0]:
                         best = (row[p], group, p, boxes)

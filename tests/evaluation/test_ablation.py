@@ -13,10 +13,11 @@ def recall(value):
     return {constraint: dict.fromkeys(METRICS, value) for constraint in ("with", "no")}
 
 
-def row(method, *values):
+def row(method, *values, nms=None):
     return {
         "method": method,
         "seeds": list(range(len(values))),
+        "nms": nms,
         **summarised([recall(value) for value in values]),
     }
 
@@ -25,7 +26,8 @@ def document(*rows):
     return {
         "task": "predcls",
         "dataset": "tiny",
-        "protocol": {"name": "oed"},
+        "frame_rule": "oed",
+        "protocol": {"task": "predcls", "name": "oed"},
         "frames": 3,
         "rows": list(rows),
     }
@@ -49,6 +51,16 @@ def test_the_table_has_means_in_percent_and_below_them_the_spread():
     assert lines[means].count("55.0 / 55.0 / 55.0") == 4
     assert lines[means + 1].count("±7.1 / 7.1 / 7.1") == 4
     assert lines[means + 2].split()[:3] == ["VOST-SGG", "1", "70.0"]
+
+
+def test_the_table_names_its_protocol_data_and_frames():
+    rules = "PredCLS, protocol oed (IoU plain, no pair NMS); tiny (frame rule oed), 3 frames"
+    assert ablation_table(document(row("A", 0.5), row("B", 0.5))).splitlines()[0] == rules
+    rows = row("A", 0.5), row("B", 0.5, nms="iou"), row("C", 0.5)
+    assert ablation_table(document(*rows)).splitlines()[:2] == [
+        f"A, C: {rules}",
+        f"B: {rules.replace('no pair NMS', 'pair NMS iou')}",
+    ]
 
 
 def result(**changes):

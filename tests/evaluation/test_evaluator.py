@@ -119,6 +119,23 @@ def test_the_log_names_the_rules_and_shows_both_rows(random_frames, tmp_path, ca
     assert list(document["methods"]) == ["OED", "frequency baseline"]
 
 
+def test_the_config_names_the_iou_or_leaves_it_to_the_protocol(random_frames, tmp_path, caplog):
+    inputs, outputs = clip(random_frames(12, "predcls"))
+    for protocol, iou, expected in (
+        ("oed", "plus_one", "protocol oed (IoU plus_one"),
+        ("sttran", "plain", "protocol sttran (IoU plain"),
+        ("sttran", "", "protocol sttran (IoU plus_one"),
+    ):
+        cfg = get_vost_cfg(opts=["MODEL.EVALUATOR.PROTOCOL", protocol, "MODEL.EVALUATOR.IOU", iou])
+        cfg.OUTPUT_DIR = str(tmp_path)
+        evaluator = EVALUATOR.build(cfg, dataset_name=DATASET)
+        evaluator.process([inputs], [outputs])
+        with caplog.at_level(logging.INFO):
+            evaluator.evaluate()
+        assert expected in caplog.messages[0]
+        caplog.clear()
+
+
 def test_a_model_named_as_the_baseline_is_refused(random_frames):
     baseline = FrequencyBaseline(truth for truth, _ in random_frames(20, "predcls"))
     with pytest.raises(ValueError, match="frequency baseline is a row of its own"):

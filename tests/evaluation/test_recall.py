@@ -100,6 +100,15 @@ def test_spatial_triplets_run_from_object_to_person(scene):
     assert not any(evaluated([(truth, backwards)]).per_predicate()["with"]["R@10"])
 
 
+def test_cells_outside_their_group_fill_the_tail_of_no_constraint(scene):
+    """A slot from the cup to the person: its own 26 cells run the wrong way. Of the 52 behind them, 23 of attention's
+    row, 20 of the spatial one and 9 of contacting's, the 3rd, 24th, 32nd and 40th are the annotated triplets."""
+    truth, prediction = scene
+    backwards = dataclasses.replace(prediction, pairs=np.array([[1, 0]]))
+    values = evaluated([(truth, backwards)]).compute()["no"]
+    assert [values[f"R@{k}"] for k in (10, 20, 50, 100)] == [0, 0, 2 / 4, 1]
+
+
 def test_pooled_and_framewise_mean_recall_differ(scene):
     truth, prediction = scene
     index = np.array([0, 1, 1])
@@ -278,12 +287,27 @@ def test_unknown_names(arguments, message):
         ({"spatial": np.full((1, 6), np.nan)}, "prediction.spatial holds NaN"),
         ({"contacting": np.full((1, 17), -1.5)}, "prediction.contacting holds .* not logits"),
         ({"scores": np.array([1, np.inf])}, "prediction.scores holds NaN, infinite"),
+        (
+            {"attention": np.array([[4.5, 0, 2]])},
+            "prediction.attention holds .* above 1: .* logits",
+        ),
+        ({"scores": np.array([1, 1.002])}, "prediction.scores holds .* above 1"),
+        ({"classes": np.array([0, 36])}, "prediction.classes holds 36, outside the vocabulary"),
+        ({"classes": np.array([-2, 10])}, "prediction.classes holds -2, outside the vocabulary"),
     ],
 )
 def test_a_malformed_prediction_is_one_clear_error(scene, changes, message):
     truth, prediction = scene
     with pytest.raises(ValueError, match=message):
         SceneGraphRecall("predcls").update(truth, dataclasses.replace(prediction, **changes))
+
+
+def test_what_half_precision_rounds_above_1_is_no_error(scene):
+    truth, prediction = scene
+    rounded = np.full(2, np.nextafter(np.float16(1), np.float16(2)))
+    assert rounded[0] > 1
+    recall = evaluated([(truth, dataclasses.replace(prediction, scores=rounded))])
+    assert recall.compute() == evaluated([scene]).compute()
 
 
 def test_a_malformed_annotation_is_one_clear_error(scene):
@@ -293,5 +317,8 @@ def test_a_malformed_annotation_is_one_clear_error(scene):
         ValueError, match=r"ground_truth.contacting has shape \(1, 16\), expected \(1, 17\)"
     ):
         recall.update(dataclasses.replace(truth, contacting=np.ones((1, 16), bool)), prediction)
+    for wrong in (36, -1):
+        with pytest.raises(ValueError, match=f"ground_truth.classes holds {wrong}, outside the"):
+            recall.update(dataclasses.replace(truth, classes=np.array([0, wrong])), prediction)
     with pytest.raises(ValueError, match="'plus_one' counts pixels"):
         recall.update(dataclasses.replace(truth, size=(1, 1)), prediction)

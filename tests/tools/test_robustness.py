@@ -57,6 +57,8 @@ def test_a_trained_model_is_measured(opts, tmp_path, capfd, model, steps):
     recall = json.loads(evaluated)["methods"][method]["recall"]
     assert document["steps"][AS_STORED]["model"] == recall
     printed = capfd.readouterr().out
+    rules = ", protocol oed (IoU plain, no pair NMS); ag_sample_tiny_test (frame rule "
+    assert printed.count(rules) == (2 if document["agreement"] else 1)
     assert all(f"\n{step} " in printed for step in steps)
     vlm = [document["steps"][step]["vlm"]["with"]["R@50"] for step in steps]
     if model.endswith("predcls"):

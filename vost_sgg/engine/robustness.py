@@ -15,6 +15,7 @@ from vost_sgg.engine.stages import final_stage
 from vost_sgg.engine.trainer import SGGTrainer, load_for_evaluation
 from vost_sgg.evaluation import SceneGraphRecall
 from vost_sgg.evaluation.prior_agreement import RARE_PREDICATES, PriorAgreement
+from vost_sgg.evaluation.results import scored_by
 from vost_sgg.evaluation.slots import GROUP_SIZES
 from vost_sgg.modeling import reads_priors
 from vost_sgg.priors import priors_folder
@@ -81,6 +82,7 @@ def measure_robustness(cfg: CfgNode) -> dict:
         "method": cfg.MODEL.EVALUATOR.METHOD,
         "weights": cfg.MODEL.WEIGHTS,
         "dataset": name,
+        "frame_rule": metadata.get("frame_rule", "unknown"),
         "protocol": asdict(recall.protocol),
         "frames": recall.frames,
         "answers": cache.folder,
@@ -109,7 +111,7 @@ def steps_table(document: Mapping) -> str:
         for step, both in document["steps"].items()
     ]
     grid = tabulate(body, headers=headers, disable_numparse=True, colalign=("left", *["right"] * 4))
-    return f"Recall on answers made worse, with constraint, in %\n{grid}"
+    return f"Recall on answers made worse, with constraint, in %\n{scored_by(document)}\n{grid}"
 
 
 def _check(cfg: CfgNode) -> None:
@@ -120,8 +122,14 @@ def _check(cfg: CfgNode) -> None:
 
 
 def _recall(cfg: CfgNode, nms: str | None) -> SceneGraphRecall:
-    protocol = cfg.MODEL.EVALUATOR.PROTOCOL
-    return SceneGraphRecall(cfg.MODEL.TASK, protocol=protocol, constraints=("with", "no"), nms=nms)
+    rules = cfg.MODEL.EVALUATOR
+    return SceneGraphRecall(
+        cfg.MODEL.TASK,
+        protocol=rules.PROTOCOL,
+        constraints=("with", "no"),
+        nms=nms,
+        iou=rules.IOU or None,
+    )
 
 
 def _answered(

@@ -6,6 +6,7 @@ from statistics import fmean, stdev
 from tabulate import tabulate
 
 from vost_sgg.evaluation.protocols import CONSTRAINTS
+from vost_sgg.evaluation.results import scored_by
 from vost_sgg.evaluation.tables import TABLE_RANKS, recall_headings
 
 ABLATION_FILE = "ablation.json"
@@ -56,6 +57,18 @@ def check_comparable(results: Mapping[str, Mapping]) -> None:
             )
 
 
+def ablation_rules(document: Mapping) -> str:
+    """The protocol of an ``ablation.json`` and what was scored: a line, or several if the pair NMS differs."""
+    methods: dict[str | None, list[str]] = {}
+    for row in document["rows"]:
+        methods.setdefault(row["nms"], []).append(row["method"])
+    lines = []
+    for nms, names in methods.items():
+        rules = scored_by({**document, "protocol": {**document["protocol"], "nms": nms}})
+        lines.append(f"{', '.join(names)}: {rules}" if len(methods) > 1 else rules)
+    return "\n".join(lines)
+
+
 def ablation_table(document: Mapping) -> str:
     """The text table of an ``ablation.json``: a row a method, in percent; below the means, the spreads."""
     rows = document["rows"]
@@ -70,8 +83,8 @@ def ablation_table(document: Mapping) -> str:
         for row in rows
     ]
     lines = [
-        f"{document['task']} on {document['dataset']}, protocol {document['protocol']['name']}, {document['frames']} "
-        "frames; in %, mean over the seeds and below it the sample standard deviation",
+        ablation_rules(document),
+        "In %, mean over the seeds and below it the sample standard deviation",
         tabulate(body, headers=headers, disable_numparse=True),
     ]
     return "\n".join(lines)

@@ -89,6 +89,7 @@ class SceneGraphEvaluator(ClipEvaluator):
             "protocol": cfg.MODEL.EVALUATOR.PROTOCOL,
             "constraints": cfg.MODEL.EVALUATOR.CONSTRAINTS,
             "nms": cfg.MODEL.EVALUATOR.NMS or None,
+            "iou": cfg.MODEL.EVALUATOR.IOU or None,
             "semi_threshold": cfg.MODEL.EVALUATOR.SEMI_THRESHOLD,
             "method": cfg.MODEL.EVALUATOR.METHOD or cfg.MODEL.META_ARCHITECTURE,
             "baseline": baseline,

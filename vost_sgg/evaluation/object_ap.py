@@ -45,7 +45,7 @@ class ObjectAP:
             rows: which of the prediction's boxes are detections; None: all.
 
         Raises:
-            ValueError: an array has a wrong shape, or a score is NaN, infinite or negative.
+            ValueError: an array has a wrong shape, or a score is NaN, negative or above 1.
         """
         boxes, classes = annotated_entities(ground_truth)
         annotated = self._table(classes, boxes)

@@ -10,6 +10,7 @@ import torch
 from detectron2.utils.file_io import PathManager
 from safetensors import SafetensorError, safe_open
 
+from vost_sgg.evaluation.slots import check_classes
 from vost_sgg.structures import FramePrediction
 
 FORMAT = "vost_sgg scene graph predictions"
@@ -130,7 +131,7 @@ class PredictionFile:
                 (0, width) if width else 0, dtype
             )  # safetensors cannot cut an empty piece
             arrays[name] = self._slices[name][start:stop] if start < stop else empty
-        check_classes(arrays["classes"], self.header.objects)
+        check_classes(arrays["classes"].astype(np.int64), count=len(self.header.objects))
         return FramePrediction(**arrays)
 
     def _read_header(self, about: dict) -> tuple[PredictionHeader, list[str]]:
@@ -174,21 +175,6 @@ class PredictionFile:
                 raise ValueError(
                     f"{self.path}: there is no array {name} of type {code}, shape {shape}"
                 )
-
-
-def check_classes(classes: np.ndarray, objects: Sequence[str]) -> None:
-    """Raises ValueError if a class is outside the vocabulary. -1, the class that OED's head has and never uses, is not.
-
-    Args:
-        classes: (P,) int.
-        objects: names of the classes, person first.
-    """
-    if classes.size and not (classes.min() >= -1 and classes.max() < len(objects)):
-        wrong = classes[(classes < -1) | (classes >= len(objects))][0]
-        raise ValueError(
-            f"prediction.classes holds {wrong}, outside the vocabulary of {len(objects)} classes, 0 to "
-            f"{len(objects) - 1}"
-        )
 
 
 def file_head(metadata: str, shapes: dict[str, tuple[np.dtype, tuple[int, ...]]]) -> bytes:

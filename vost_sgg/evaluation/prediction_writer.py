@@ -1,4 +1,5 @@
-"""Writing prediction files with flat memory: each process appends its frames, the main one joins the parts."""
+"""Writing prediction files with only names and counts in memory: each process appends its frames, the main one joins
+the parts."""
 
 import logging
 import os
@@ -18,10 +19,10 @@ from vost_sgg.evaluation.prediction_file import (
     START_TYPE,
     STARTS,
     PredictionHeader,
-    check_classes,
     file_head,
     stored,
 )
+from vost_sgg.evaluation.slots import check_classes
 from vost_sgg.structures import FramePrediction
 from vost_sgg.whole_files import replaced
 
@@ -146,7 +147,7 @@ class PredictionLog:
             ValueError: an array is wrong, or a class is outside the vocabulary.
         """
         prediction = stored(prediction)
-        check_classes(prediction.classes, self._header.objects)
+        check_classes(prediction.classes, count=len(self._header.objects))
         if self._path is not None:
             self._part.add(image_id, prediction)
         return prediction

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from tabulate import tabulate
 
+from vost_sgg.evaluation.results import scored_by
 from vost_sgg.evaluation.slots import GROUP_SIZES, annotated_slots, predicted_slots
 from vost_sgg.structures import FrameGroundTruth, FramePrediction
 
@@ -71,23 +72,24 @@ class PriorAgreement:
         return counts
 
 
-def agreement_table(method: str, counts: Mapping[str, Mapping]) -> str:
-    """The text table of what :meth:`PriorAgreement.compute` returns."""
+def agreement_table(document: Mapping) -> str:
+    """The text table of the cases in a ``robustness_<dataset>.json``."""
     headers = ["Method", "Predicates", "cases", "VLM right", "VLM wrong", "model correct"]
     headers += ["of these agree\nwith the VLM", "of VLM wrong\ncorrected"]
     body = [
         [
-            method,
+            document["method"],
             predicates,
             *(values[name] for name in ("cases", "vlm_right", "vlm_wrong", "model_correct")),
             _percent(values["agreed_share"]),
             _percent(values["corrected_share"]),
         ]
-        for predicates, values in counts.items()
+        for predicates, values in document["agreement"].items()
     ]
-    return tabulate(
+    grid = tabulate(
         body, headers=headers, disable_numparse=True, colalign=["left"] * 2 + ["right"] * 6
     )
+    return f"Cases, on the answers as stored\n{scored_by(document)}\n{grid}"
 
 
 def _best_of_group(scores: np.ndarray) -> np.ndarray:

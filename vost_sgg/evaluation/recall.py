@@ -7,10 +7,21 @@ import numpy as np
 from vost_sgg.evaluation.analysis import harmonic_means, predicate_split, split_recall
 from vost_sgg.evaluation.matching import SlotMatches, ranked, without_duplicates
 from vost_sgg.evaluation.protocols import RANKS, SEMI_THRESHOLD, Protocol
-from vost_sgg.evaluation.slots import NUM_PREDICATES, PairSlots, annotated_slots, predicted_slots
+from vost_sgg.evaluation.slots import (
+    NUM_PREDICATES,
+    PairSlots,
+    annotated_slots,
+    check_classes,
+    predicted_slots,
+)
 from vost_sgg.evaluation.tally import ALL, PAIRS, UNSEEN, Tally
 from vost_sgg.evaluation.triplet_counts import TripletCounts
-from vost_sgg.evaluation.triplets import Triplets, annotated_triplets, candidate_triplets
+from vost_sgg.evaluation.triplets import (
+    Triplets,
+    annotated_triplets,
+    candidate_triplets,
+    with_tail,
+)
 from vost_sgg.structures import FrameGroundTruth, FramePrediction
 
 # Frames that are scored together: enough to spread numpy's cost a call, few enough for some 10 MB. NMS compares each
@@ -65,10 +76,12 @@ class SceneGraphRecall:
         A frame without an annotated triplet is counted and left out of every mean.
 
         Raises:
-            ValueError: an array has a wrong shape, a score is NaN, infinite or negative, a pair names no box, or boxes
-                in [0, 1] meet ``iou="plus_one"``.
+            ValueError: an array has a wrong shape, a score is NaN, negative or above 1, a class is outside the
+                vocabulary of 36, a pair names no box, or boxes in [0, 1] meet ``iou="plus_one"``.
         """
         annotated, predicted = annotated_slots(ground_truth), predicted_slots(prediction)
+        check_classes(annotated.classes, "ground_truth", lowest=0)
+        check_classes(predicted.classes)
         size = tuple(float(side) for side in ground_truth.size)
         if self.protocol.iou == "plus_one" and size == (1.0, 1.0):
             raise ValueError(
@@ -223,7 +236,10 @@ def ranked_triplets(
     if protocol.nms:
         # As OED: with its NMS on, 500 cells compete in "no" and all triplets in "with".
         keep = 500 if constraint == "no" else len(slots.scores) * NUM_PREDICATES
-    found = ranked(candidate_triplets(slots, constraint, protocol), len(sizes), max(keep, 1))
+    candidates = candidate_triplets(slots, constraint, protocol)
+    if constraint == "no":
+        candidates = with_tail(candidates, keep)
+    found = ranked(candidates, len(sizes), max(keep, 1))
     return without_duplicates(found, sizes, protocol.nms) if protocol.nms else found
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from detectron2.utils.file_io import PathManager
 
 from vost_sgg.evaluation.object_ap import PERSON, mean_over_objects
+from vost_sgg.evaluation.protocols import Protocol
 from vost_sgg.evaluation.recall import SceneGraphRecall
 from vost_sgg.evaluation.slots import NUM_PREDICATES
 from vost_sgg.whole_files import replaced
@@ -58,6 +59,18 @@ def results_document(
             for name, r in methods.items()
         },
     }
+
+
+def scored(document: Mapping) -> str:
+    """What was scored: ``ag_sample_test (frame rule oed), 1391 frames``."""
+    return (
+        f"{document['dataset']} (frame rule {document['frame_rule']}), {document['frames']} frames"
+    )
+
+
+def scored_by(document: Mapping) -> str:
+    """The header line of a table of ``document``: its protocol and what was scored."""
+    return f"{Protocol(**document['protocol']).describe()}; {scored(document)}"
 
 
 def object_ap_document(

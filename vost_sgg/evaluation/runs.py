@@ -11,7 +11,7 @@ from vost_sgg.config import flat_keys
 from vost_sgg.evaluation.ablation import ABLATION_VERSION, FREQUENCY
 from vost_sgg.evaluation.protocols import CONSTRAINTS, Protocol
 from vost_sgg.evaluation.result_files import find_results, read_json
-from vost_sgg.evaluation.results import FORMAT_VERSION
+from vost_sgg.evaluation.results import FORMAT_VERSION, scored
 
 # Two runs of one model may differ in these keys, and in keys under them.
 _MAY_DIFFER = (
@@ -159,7 +159,7 @@ def _evaluation(document: dict, path: str, name: str | None) -> Run:
         method=name or model,
         path=path,
         protocol=Protocol(**document["protocol"]),
-        scored=_scored(document),
+        scored=scored(document),
         dataset=document["dataset"],
         recalls=recalls[model],
         companions={other: recalls[other] for other in others},
@@ -194,7 +194,7 @@ def _ablation(document: dict, path: str, name: str | None, stage: str | None) ->
                 method=f"{name}, {row['method']}" if name else row["method"],
                 path=path,
                 protocol=Protocol(**document["protocol"], nms=row["nms"]),
-                scored=_scored(document),
+                scored=scored(document),
                 dataset=document["dataset"],
                 recalls=_row_recalls(_of_stage(row, stage, path)),
                 companions={
@@ -232,12 +232,6 @@ def _checked(recalls: Recalls) -> Recalls:
             if not all(0 <= value <= 1 for value in values):
                 raise ValueError(f"{constraint} {metric} is {values}, no fraction")
     return recalls
-
-
-def _scored(document: dict) -> str:
-    return (
-        f"{document['dataset']} (frame rule {document['frame_rule']}), {document['frames']} frames"
-    )
 
 
 def _config_beside(path: str) -> dict:

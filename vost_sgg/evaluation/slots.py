@@ -10,8 +10,12 @@ from vost_sgg.structures import PREDICATE_GROUPS, Array, FrameGroundTruth, Frame
 # Attention, spatial, contacting.
 GROUP_SIZES = (3, 6, 17)
 NUM_PREDICATES = sum(GROUP_SIZES)
+# Object classes with the person.
+NUM_CLASSES = 36
+# What rounding in half precision may make of a probability of 1.
+_HIGHEST = 1 + 1e-3
 _NOT_PROBABILITIES = (
-    "prediction.{field} holds NaN, infinite or negative values: "
+    "prediction.{field} holds NaN, infinite or negative values, or values above 1: "
     "scores must be probabilities (after softmax or sigmoid), not logits"
 )
 
@@ -89,13 +93,33 @@ def predicted_entities(
     return boxes, classes, scores
 
 
+def check_classes(
+    classes: np.ndarray, owner: str = "prediction", *, lowest: int = -1, count: int = NUM_CLASSES
+) -> None:
+    """Raises ValueError if one of the int64 ``classes`` is outside the vocabulary of ``count`` classes.
+
+    -1, the class that OED's head has and never uses, may be predicted.
+    """
+    if not _are_between(classes, lowest, count - 1):
+        wrong = classes[(classes < lowest) | (classes >= count)][0]
+        raise ValueError(
+            f"{owner}.classes holds {wrong}, outside the vocabulary of {count} classes, 0 to {count - 1}"
+        )
+
+
+def _are_between(numbers: np.ndarray, lowest: int, highest: int) -> bool:
+    # As an unsigned number what lies below the lowest is huge: one pass looks at both ends.
+    shifted = numbers - lowest if lowest else numbers
+    return numbers.size == 0 or shifted.view(np.uint64).max() <= highest - lowest
+
+
 def _groups():
     return zip(PREDICATE_GROUPS, GROUP_SIZES, strict=True)
 
 
 def _are_probabilities(*arrays: np.ndarray) -> bool:
     # NaN fails every comparison.
-    return all(a.size == 0 or (a.min() >= 0 and a.max() < np.inf) for a in arrays)
+    return all(a.size == 0 or (a.min() >= 0 and a.max() <= _HIGHEST) for a in arrays)
 
 
 def _pairs(frame: FrameGroundTruth | FramePrediction, owner: str):
@@ -104,7 +128,7 @@ def _pairs(frame: FrameGroundTruth | FramePrediction, owner: str):
     pairs = _rows(frame, owner, "pairs", (2,)).astype(np.int64)
     if not np.isfinite(boxes).all():
         raise ValueError(f"{owner}.boxes holds NaN or infinite values")
-    if pairs.size and not (pairs.min() >= 0 and pairs.max() < len(boxes)):
+    if not _are_between(pairs, 0, len(boxes) - 1):
         raise ValueError(
             f"{owner}.pairs names rows {pairs.min()}..{pairs.max()} of {len(boxes)} boxes"
         )

@@ -12,8 +12,11 @@ from vost_sgg.evaluation.protocols import Protocol
 from vost_sgg.evaluation.slots import GROUP_SIZES, NUM_PREDICATES, PairSlots
 
 _STARTS = (0, 3, 9)
+_PERSON = 0
 _REVERSED_ROW = np.array([False, True, False])
 _REVERSED_PREDICATE = np.repeat(_REVERSED_ROW, GROUP_SIZES)
+# Row and predicate of the cells of a pair that lie outside their row's group.
+_OUTSIDE = np.nonzero(np.arange(3)[:, None] != np.repeat(np.arange(3), GROUP_SIZES))
 
 _CLASS_BITS = 20
 
@@ -82,8 +85,7 @@ def annotated_triplets(slots: PairSlots) -> Triplets:
 def candidate_triplets(slots: PairSlots, constraint: str, protocol: Protocol) -> Triplets:
     """The triplets that a prediction proposes under ``constraint``, in the order of slot and row, not yet ranked.
 
-    ``no`` leaves out the cells of a row outside its group, which are zero in OED: each of them scores 0 and repeats or
-    reverses a triplet that is among the candidates anyway, so behind these it changes no rank that counts.
+    ``no`` leaves out the cells of a row outside its group, which are zero in OED; :func:`with_tail` adds them.
 
     Args:
         protocol: its ``semi_threshold`` and, in ``semi``, its treatment of zeros are read.
@@ -94,6 +96,32 @@ def candidate_triplets(slots: PairSlots, constraint: str, protocol: Protocol) ->
         # The argmax over the 26 columns of a row that is all zeros is column 0, even outside its group (as OED).
         predicate = np.where(value == 0, 0, predicate)
     return Triplets(slots, slot, predicate, _REVERSED_ROW[row], slots.scores[slot] * value)
+
+
+def with_tail(candidates: Triplets, keep: int) -> Triplets:
+    """The candidates of ``no``, and behind those of a frame, if they are fewer than ``keep``, the cells outside their
+    row's group, which score 0.
+
+    Each repeats or turns round a candidate. To find something a turned one needs a slot whose object is a person:
+    frames without such a slot are left as they are.
+    """
+    slots = candidates.slots
+    short = NUM_PREDICATES * np.bincount(slots.frame) < keep
+    turned = np.zeros_like(short)
+    turned[slots.frame[slots.classes[:, 1] == _PERSON]] = True
+    slot = np.flatnonzero((short & turned)[slots.frame])
+    if not slot.size:
+        return candidates
+    row, predicate = (np.tile(cells, len(slot)) for cells in _OUTSIDE)
+    slot = np.repeat(slot, len(_OUTSIDE[0]))
+    both = Triplets(
+        slots,
+        np.concatenate((candidates.slot, slot)),
+        np.concatenate((candidates.predicate, predicate)),
+        np.concatenate((candidates.reverse, _REVERSED_ROW[row])),
+        np.concatenate((candidates.score, np.zeros(len(slot)))),
+    )
+    return both[np.argsort(both.frame, kind="stable")]
 
 
 def _one_a_row(predicates: np.ndarray, _):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
-from vost_sgg.visualization.plots import save_figure
+from vost_sgg.visualization.plots import save_figure, set_title
 
 # Okabe and Ito's; rows are told apart by their place too.
 _COLOUR, _REFERENCE = "#0072B2", "#777777"
@@ -16,19 +16,21 @@ _PANELS = (
 )
 
 
-def plot_ablation(document: Mapping, stem: str) -> list[str]:
+def plot_ablation(document: Mapping, stem: str, *, title: str) -> list[str]:
     """Draws R@10 and mR@10 of every row; what was not trained (frequency baseline, VLM) is grey.
 
     Args:
         document: of an ``ablation.json``.
         stem: path of the pictures without their ending; the folder exists.
+        title: what stands above.
 
     Returns:
         The paths written: PNG and SVG.
     """
     panels = [panel for panel in _PANELS if panel[0] in document["rows"][0]]
     rows = document["rows"]
-    figure = Figure(figsize=(3.1 * len(panels) + 1.2, 0.42 * len(rows) + 1.2), layout="constrained")
+    figure = Figure(figsize=(3.1 * len(panels) + 1.2, 0.42 * len(rows) + 1.5), layout="constrained")
+    set_title(figure, title)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for ax, (constraint, metric, title) in zip(axes, panels, strict=True):
         for place, row in enumerate(rows):

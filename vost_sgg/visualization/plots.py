@@ -110,7 +110,7 @@ def plot_recall_at_k(
     methods = list(dict.fromkeys(method for panel in recalls.values() for method in panel))
     check_methods(methods)
     figure = Figure(figsize=(max(6.5, 2.9 * len(recalls) + 0.6), 3.9), layout="constrained")
-    _title(figure, title)
+    set_title(figure, title)
     panels = figure.subplots(1, len(recalls), sharey=True, squeeze=False)[0]
     for axes, (panel, by_method) in zip(panels, recalls.items(), strict=True):
         for i, method in enumerate(methods):
@@ -179,7 +179,7 @@ def save_figure(figure: Figure, stem: str) -> list[str]:
 
 def _figure(width: float, height: float, title: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, height), layout="constrained")
-    _title(figure, title)
+    set_title(figure, title)
     axes = figure.subplots()
     tidy(axes)
     return figure, axes
@@ -222,7 +222,8 @@ def _spoken(names: Sequence[str]) -> list[str]:
     return [name.replace("_", " ") for name in names]
 
 
-def _title(figure: Figure, title: str) -> None:
+def set_title(figure: Figure, title: str) -> None:
+    """Above all axes, in lines as long as the figure is wide."""
     letters = int(figure.get_figwidth() / _LETTER)
     lines = [line for part in title.splitlines() for line in textwrap.wrap(part, letters)]
     figure.suptitle("\n".join(lines), fontsize=10)
