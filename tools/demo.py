@@ -206,10 +206,11 @@ def _write(document: dict, folder: str, name: str) -> None:
 
 def _say(document: dict, frames, output: str) -> None:
     relations = sum(len(frame["relations"]) for frame in document["frames"])
-    count = len(document["frames"])
+    counts = {"frame": len(document["frames"]), "relation": relations}
+    said = ", ".join(f"{n} {noun}{'' if n == 1 else 's'}" for noun, n in counts.items())
     if frames.damaged:
         print(f"warning: {frames.damaged} packets or frames of the video are damaged and left out")
-    print(f"{count} frames, {relations} relations. Open {os.path.join(output, REPORT)}")
+    print(f"{said}. Open {os.path.join(output, REPORT)}")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import weakref
 from pathlib import Path
 
 import av
@@ -95,6 +96,26 @@ def test_everything_is_written_for_the_frames_asked_for(demo, tmp_path, size, ev
     graph = networkx.read_graphml(out / "scene_graphs.graphml")
     assert len(graph) == sum(len(f["objects"]) for f in document["frames"]) > 0
     assert read(out, "segments.json")["segments"][0]["subject"] == "person"
+
+
+def test_frames_are_let_go_while_a_video_passes(demo, tmp_path, monkeypatch):
+    """So memory does not grow with the video: its pictures are by far the largest of what there is of a frame."""
+    write_video(tmp_path / "v.mp4", [i / 10 for i in range(120)], size=(64, 48), rate=10)
+    alive, most = set(), []
+
+    class Counted(frame_sources.VideoFrames):
+        def __iter__(self):
+            for frame in super().__iter__():
+                alive.add(frame.index)
+                weakref.finalize(frame.image, alive.discard, frame.index)
+                most.append(len(alive))
+                yield frame
+
+    monkeypatch.setattr(frame_sources, "VideoFrames", Counted)
+    assert demo("--video-input", tmp_path / "v.mp4", "--output", tmp_path / "out") == 0
+    assert len(most) == len(shown(tmp_path / "out" / "annotated.mp4")[1]) == 120
+    # A chunk, the window to both sides of it, and the frames that reading and writing have in hand.
+    assert max(most) <= 32 + 2 * 4 + 2
 
 
 def test_images_of_several_sizes_become_one_video(demo, tmp_path):

@@ -3,6 +3,7 @@
 import io
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ SETTLED = """async () => {
     if (picture.decode) await picture.decode();
     for (const turn of [1, 2]) await new Promise(requestAnimationFrame);
 }"""
+CONTRASTS = (Path(__file__).parent / "contrasts.js").read_text()
 HOLDING = ("contacting", "holding", "cup")
 LOOKING = ("attention", "looking_at", "cup")
 TABLE = ("spatial", "in_front_of", "table")
@@ -59,10 +61,11 @@ def show(window, tmp_path):
     for event, listener in listeners.items():
         window.on(event, listener)
 
-    def open_report(made: dict, *, width: int = 1200, **options):
+    def open_report(made: dict, *, width: int = 1200, scheme: str = "light", **options):
         path = tmp_path / "report.html"
         write_report(str(path), made, **{"title": "A report", **options})
         window.set_viewport_size({"width": width, "height": 800})
+        window.emulate_media(color_scheme=scheme)
         window.mouse.move(0, 0)
         window.goto(path.as_uri())
         window.wait_for_selector("body[data-ready]")
@@ -300,6 +303,7 @@ def test_frames_are_shown_where_there_is_no_video(show, tmp_path):
         Image.fromarray(picture(index, 192, 96)).save(images[index])
     page = show(document([frame(0, (*LOOKING, 0.9)), frame(20)], file=None), frames=images)
     assert shown_index(page) == 0
+    expect(page.locator("#facts")).to_contain_text("2 frames with graphs · 1 relation ·")
     expect(page.locator("#graph-drawing .plate")).to_have_count(1)
     page.keyboard.press("ArrowRight")
     expect(page.locator("#graph-drawing .plate")).to_have_count(0)
@@ -343,4 +347,41 @@ def test_nothing_sticks_out_of_the_window(show, width):
     made = document([{"index": 0, "time": 0.0, **graph((*LOOKING, 0.9), boxes=boxes)}], file=None)
     page = show(made, width=width)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    assert page.locator("#graph-drawing").bounding_box()["width"] <= width
+    graph_panel = page.locator("#graph-scroll")
+    assert graph_panel.evaluate("panel => panel.scrollWidth <= panel.clientWidth")
+
+
+@pytest.mark.parametrize("width", [420, 1400])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_stand_out_from_their_ground(show, scheme, width):
+    """By WCAG's 4.5 to 1, in both colour schemes, also of what is switched off, lit or pointed at."""
+    truth = graph(HOLDING, TABLE)
+    found = [frame(0, (*HOLDING, 0.8), (*LOOKING, 0.5), truth=truth), frame(1, (*HOLDING, 0.8))]
+    page = show(document(found, file=None), width=width, scheme=scheme)
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, re.findall(r"\d+", ground))) < 384) == (scheme == "dark")
+    page.evaluate("""() => {
+        for (const menu of document.querySelectorAll("details")) menu.open = true;
+        document.getElementById("notice").hidden = false;
+        document.getElementById("notice").textContent = "a notice";
+    }""")
+    said = check_contrasts(page)
+    assert said >= {"A report", "VOST", "attention", "missed", "holding", "person", "a notice"}
+    assert said >= {
+        "Clear",
+        "Filter, as in: holding cup",
+        "object",
+    }  # a button, a placeholder, a choice
+    assert any("✕ ■" in text for text in said) and any("! ●" in text for text in said)
+    page.locator("#rows .row", has_text="holding").hover()
+    expect(page.locator("#rows .row.lit")).to_have_count(1)
+    check_contrasts(page)
+    page.evaluate("document.querySelectorAll('.toggle').forEach((button) => button.click())")
+    assert "No relation passes the filters." in check_contrasts(page)
+
+
+def check_contrasts(page) -> set[str]:
+    """The texts on the page, when the contrast of each suffices."""
+    found = page.evaluate(CONTRASTS)
+    assert [text for text in found if text[2] < 4.5] == []
+    return {words for _, words, _ in found}

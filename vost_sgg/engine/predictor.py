@@ -115,6 +115,7 @@ class SceneGraphPredictor:
         done = 0  # the frames at the window's start that are there as references only
         while chunk := list(islice(frames, self.chunk)):
             window += zip(chunk, self._mapped(chunk, video_id), strict=True)
+            del chunk  # or its frames would stay until the next one is read
             ready = len(window) - self._context
             if ready > done:
                 yield from self._predict(window, done, ready)

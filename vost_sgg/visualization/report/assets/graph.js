@@ -43,7 +43,7 @@ class GraphView {
 
   count(all, drawn) {
     const rest = all > drawn ? `, the strongest ${drawn} drawn` : "";
-    d3.select("#graph-count").text(all ? `${all} ${all === 1 ? "relation" : "relations"}${rest}` : "no relation here");
+    d3.select("#graph-count").text(all ? counted(all, "relation") + rest : "no relation here");
   }
 
   objectsOf(shown) {

@@ -22,7 +22,7 @@ function describe(model) {
   const relations = d3.sum(model.frames, (frame) => frame.relations.filter((relation) => !relation.annotated).length);
   const facts = [
     `${video.width} × ${video.height}`, `${model.end.toFixed(1)} s`,
-    `${model.frames.length} frames with graphs`, `${relations} relations`, model.about.method,
+    `${counted(model.frames.length, "frame")} with graphs`, counted(relations, "relation"), model.about.method,
   ];
   d3.select("#facts").text(facts.filter(Boolean).join(" · "));
   const about = [

@@ -34,6 +34,10 @@ function isolate(text) {
   return `\u2068${text}\u2069`;
 }
 
+function counted(number, noun) {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
 /** The name of an object: its class, with a number from the second of its class on. */
 function objectName(item) {
   return item.ordinal > 1 ? `${item.class} ${item.ordinal}` : item.class;

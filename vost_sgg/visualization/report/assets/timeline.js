@@ -37,7 +37,7 @@ class Timeline {
     const shown = this.model.tracks.filter((track) => this.store.admits(track) && this.findSegments(track));
     shown.sort(ORDERS[document.getElementById("order").value]);
     const all = this.model.tracks.length;
-    d3.select("#row-count").text(shown.length === all ? `${all} relations` : `${shown.length} of ${all} relations`);
+    d3.select("#row-count").text(shown.length === all ? counted(all, "relation") : `${shown.length} of ${all} relations`);
     d3.select("#timeline .empty").property("hidden", shown.length > 0);
     this.rows.show(shown);
     this.countVerdicts();
