@@ -1,4 +1,4 @@
-// Of each text in sight [its element, what it says, the contrast of its colour with the ground under it, as WCAG counts].
+// Of each text in sight: [its element, what it says, WCAG's contrast of its colour with the ground under it].
 () => {
   const pen = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
   const rgba = (colour) => {
