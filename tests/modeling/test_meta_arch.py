@@ -229,7 +229,10 @@ def test_full_size_oed_predcls_trains_and_evaluates_one_step(make_clip):
     optimizer.step()
     moved = {name for name, p in model.named_parameters() if not torch.equal(p, before[name])}
     frozen = {name for name in before if name.startswith(("backbone.stem", "backbone.res2"))}
-    assert moved == before.keys() - frozen
+    assert not moved & frozen
+    # Its content is zeros: the first predicate layer's self-attention has nothing to learn from yet.
+    still = before.keys() - frozen - moved
+    assert all(name.startswith("decoder.predicate_decoder.layers.0.") for name in still)
     with torch.no_grad():
         ((prediction,),) = model.eval()([clip])
     assert prediction.contacting.shape == (3, 17) and prediction.contacting.isfinite().all()

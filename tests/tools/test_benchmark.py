@@ -131,6 +131,7 @@ def test_a_spatial_model_in_bfloat16_compiled_has_no_ratio(capsys, monkeypatch):
     compiled = []
     monkeypatch.setattr(torch.nn.Module, "compile", lambda part: compiled.append(part))
     spatial = ["MODEL.TEMPORAL_AGGREGATOR.NAME", "NoAggregation"]
+    spatial += ["STAGES.DETECTOR.SOLVER.EPOCHS", "0"]
     options = ["--precision", "bfloat16", "--compile", "--ablate", *SMALL, *spatial]
     assert benchmark.main(["model", *SAMPLE, *QUICK, *options]) == 0
     printed = capsys.readouterr().out
