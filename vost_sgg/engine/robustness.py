@@ -111,7 +111,10 @@ def steps_table(document: Mapping) -> str:
         for step, both in document["steps"].items()
     ]
     grid = tabulate(body, headers=headers, disable_numparse=True, colalign=("left", *["right"] * 4))
-    return f"Recall on answers made worse, with constraint, in %\n{scored_by(document)}\n{grid}"
+    rules = scored_by(document)
+    if document["protocol"]["nms"]:
+        rules += "; the VLM alone without pair NMS"
+    return f"Recall on answers made worse, with constraint, in %\n{rules}\n{grid}"
 
 
 def _check(cfg: CfgNode) -> None:

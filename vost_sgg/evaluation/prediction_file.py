@@ -131,7 +131,7 @@ class PredictionFile:
                 (0, width) if width else 0, dtype
             )  # safetensors cannot cut an empty piece
             arrays[name] = self._slices[name][start:stop] if start < stop else empty
-        check_classes(arrays["classes"].astype(np.int64), count=len(self.header.objects))
+        check_classes(arrays["classes"], count=len(self.header.objects))
         return FramePrediction(**arrays)
 
     def _read_header(self, about: dict) -> tuple[PredictionHeader, list[str]]:

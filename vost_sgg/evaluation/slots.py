@@ -96,10 +96,11 @@ def predicted_entities(
 def check_classes(
     classes: np.ndarray, owner: str = "prediction", *, lowest: int = -1, count: int = NUM_CLASSES
 ) -> None:
-    """Raises ValueError if one of the int64 ``classes`` is outside the vocabulary of ``count`` classes.
+    """Raises ValueError if one of the integer ``classes`` is outside the vocabulary of ``count`` classes.
 
     -1, the class that OED's head has and never uses, may be predicted.
     """
+    classes = np.asarray(classes, np.int64)
     if not _are_between(classes, lowest, count - 1):
         wrong = classes[(classes < lowest) | (classes >= count)][0]
         raise ValueError(

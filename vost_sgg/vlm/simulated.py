@@ -34,7 +34,7 @@ class SimulatedVLM(VLMBackend):
     functions of the frame's and object's names alone; half of them are drawn once a video, as a VLM errs on a scene.
 
     Args:
-        dataset_name: ``ag_sample_*`` or ``ag_sample_mini_*``.
+        dataset_name: ``ag_sample_*``, its ``mini`` and ``held_out`` ones too.
 
     Raises:
         ValueError: any other data set.

@@ -17,6 +17,8 @@ from vost_sgg.engine.benchmark.workload import Workload
 from vost_sgg.modeling.frame_model import FrameModel
 from vost_sgg.modeling.inference import prepare_for_inference
 
+_NOT_MEASURED = dict.fromkeys(("seconds", "ours_seconds", "over_ours"))
+
 
 def time_training_changes(stage: CfgNode, workload: Workload) -> dict[str, dict]:
     """Training steps with one change put back, each in turn with ours; empty where the stage trains no FrameModel.
@@ -115,7 +117,7 @@ def _beside_ours(variants: dict[str, Callable[[], Callable]], workload: Workload
         ours = variants.pop("ours")()
         ours()
     except torch.OutOfMemoryError:
-        return {}
+        return dict.fromkeys(variants, _NOT_MEASURED)
     return {name: _beside(ours, make, workload) for name, make in variants.items()}
 
 
@@ -125,6 +127,6 @@ def _beside(ours: Callable, make: Callable[[], Callable], workload: Workload) ->
         calls["plain"]()
         medians = median_seconds(calls, device=workload.device, repeats=workload.repeats)
     except torch.OutOfMemoryError:
-        return dict.fromkeys(("seconds", "ours_seconds", "over_ours"))
+        return _NOT_MEASURED
     ours, plain = medians["ours"], medians["plain"]
     return {"seconds": plain, "ours_seconds": ours, "over_ours": plain / ours}
