@@ -76,6 +76,7 @@ def test_one_command_trains_three_stages(finished):
     assert "object/AP50" in results["spatial"]["sgdet"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", DETECTOR_POINTS)
 def test_a_training_killed_in_a_stage_goes_on_exactly(finished, tmp_path, point):
     output = tmp_path / "output"

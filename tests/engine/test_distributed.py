@@ -14,6 +14,7 @@ from vost_sgg.data.loaders import build_train_loader
 from vost_sgg.engine import SGGTrainer
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one(tmp_path):
     train(tmp_path / "one data", tmp_path / "one", ())
     options = ("SOLVER.ACCUMULATION_STEPS", 2)

@@ -9,6 +9,8 @@ import torch
 from tests.engine.interrupted_run import evaluate, train
 from tests.sudden_death import exit_code, start_process
 
+pytestmark = pytest.mark.slow
+
 POINTS = {
     # Where the first process dies: the iteration that the second one starts at.
     "before the first checkpoint": None,

@@ -177,6 +177,7 @@ def test_resuming_begins_where_the_last_checkpoint_is(finished, tmp_path):
     assert begun(staged_cfg(tmp_path / "copy"), False) == (["spatial", "temporal"], "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS)
 def test_a_training_killed_in_either_stage_goes_on_exactly(finished, tmp_path, point):
     output = tmp_path / "output"

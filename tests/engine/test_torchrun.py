@@ -16,6 +16,8 @@ from vost_sgg.config import get_vost_cfg
 from vost_sgg.priors.extraction import build_extractor
 from vost_sgg.vlm.extraction import videos_of
 
+pytestmark = pytest.mark.slow
+
 CONFIG = "configs/sample/{}_sgdet.yaml"
 OPTIONS = [
     *SIZE,

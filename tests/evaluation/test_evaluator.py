@@ -186,6 +186,7 @@ def _evaluate_shard(rank, frames, folder):
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one_to_the_bit(random_frames, tmp_path):
     frames = random_frames(40)
     mp.spawn(_evaluate_shard, (frames, tmp_path), nprocs=2)

@@ -203,6 +203,7 @@ def test_another_vocabulary_is_refused(evaluated, capsys):
     )
 
 
+@pytest.mark.slow
 def test_two_processes_evaluate_as_one(tmp_path, monkeypatch, capfd):
     """The command on videos of 4, 1 and 3 frames: the same table, the same JSON, the same bytes of predictions."""
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)

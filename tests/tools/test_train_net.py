@@ -167,6 +167,7 @@ def test_more_gpus_than_there_are_is_refused(monkeypatch):
         with_available_device(tiny_cfg(Path("output")), 2)
 
 
+@pytest.mark.slow
 def test_processes_that_refuse_bad_input_end_with_its_status(config, monkeypatch, capfd):
     """In processes of their own the tiny data sets are not registered."""
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)

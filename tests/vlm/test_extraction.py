@@ -92,6 +92,7 @@ def test_a_full_disk_loses_no_answer(data, undisturbed, tmp_path):
     assert answers(tmp_path) == undisturbed
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one(data, undisturbed, tmp_path):
     launch(distributed_extraction.extract, 2, dist_url="auto", args=(data, tmp_path))
     assert answers(tmp_path) == undisturbed

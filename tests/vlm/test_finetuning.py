@@ -248,6 +248,7 @@ class TestRuns:
             command(opts, "--resume")
         assert "a fine-tuning of other settings (lora)" in capfd.readouterr().err
 
+    @pytest.mark.slow
     def test_two_processes_train_as_one_that_accumulates(self, qwen, tmp_path):
         more = (
             "MODEL.VLM.LORA.DROPOUT",

@@ -270,6 +270,7 @@ def test_a_wrong_number_of_videos(tmp_path, videos):
         ensure_sample(str(tmp_path / "ag"), videos)
 
 
+@pytest.mark.slow
 def test_two_commands_at_once_generate_once(tmp_path):
     path = tmp_path / "made" / "ag"
     command = [
