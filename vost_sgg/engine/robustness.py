@@ -43,9 +43,8 @@ def measure_robustness(cfg: CfgNode) -> dict:
     """Evaluates ``MODEL.WEIGHTS`` on the test set with the answers of every step, in one pass over the videos.
 
     Returns:
-        The content of ``robustness_<dataset>.json`` (docs/ablation.md). In SGCLS and SGDET the
-        steps are "as stored" and "no priors", and there is no agreement. A model that reads no priors has the step "as
-        stored" alone.
+        The content of ``robustness_<dataset>.json`` (docs/ablation.md). In SGCLS and SGDET the steps are "as stored"
+        and "no priors", and there is no agreement. A model that reads no priors has the step "as stored" alone.
 
     Raises:
         ValueError, FileNotFoundError: there are no weights, or they are not the config's model's.
@@ -67,10 +66,11 @@ def measure_robustness(cfg: CfgNode) -> dict:
     with inference_context(model), torch.no_grad():
         for (clip,) in tqdm(SGGTrainer.build_test_loader(cfg, name), unit="video"):
             answers = cache.frames(clip["frames"][0]["video_id"])
+            stored, nothing = (
+                _answered(clip["frames"], of, task, vocabulary) for of in (answers, {})
+            )
             for step in steps:
-                graphs = _answered(
-                    clip["frames"], {} if step == NO_PRIORS else answers, task, vocabulary
-                )
+                graphs = nothing if step == NO_PRIORS else stored
                 for truth, graph, named, prediction in _predicted(model, clip, graphs, step, texts):
                     recalls[step]["model"].update(truth, prediction)
                     recalls[step]["vlm"].update(truth, _naming(graph, named))

@@ -32,10 +32,10 @@ def plot_ablation(document: Mapping, stem: str, *, title: str) -> list[str]:
     figure = Figure(figsize=(3.1 * len(panels) + 1.2, 0.42 * len(rows) + 1.5), layout="constrained")
     set_title(figure, title)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    for ax, (constraint, metric, title) in zip(axes, panels, strict=True):
+    for ax, (constraint, metric, heading) in zip(axes, panels, strict=True):
         for place, row in enumerate(rows):
             _draw_row(ax, place, row[constraint][metric], trained="stages" in row)
-        ax.set_title(title, fontsize=10)
+        ax.set_title(heading, fontsize=10)
         ax.set_xlabel("%")
         ax.margins(x=0.16)
         ax.grid(axis="x", alpha=0.3)
