@@ -35,7 +35,8 @@ as about three times the forward pass of what is trained and once that of what i
 
 Frame by frame: a test loop as OED's, which runs each target and its references anew. Plain training step: as OED's
 loop on the same batch, every loss read from the device, AdamW tensor by tensor. Both are in float32 and channels-first
-order with padding masks and attention that computes its weights, and neither folds a norm. They take turns with ours.
+order with padding masks, attention that computes its weights, and frozen batch norms computed on feature maps. They
+take turns with ours.
 
 --ablate says which change gives what: the video and the training step with one change at a time put back to plain, all
 others kept, each in turn with ours. Where there is nothing to put back, such as frozen parts of a stage that has none,

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[3]
 
 def stage_of(model, stage, *opts):
     opts = ["INPUT.MIN_SIZE_TRAIN", "(64,)", "SOLVER.ACCUMULATION_STEPS", "2", *opts]
+    opts += ["MODEL.RESNETS.NORM", "FrozenBN"]  # as at full size
     return stage_configs(get_vost_cfg(str(ROOT / f"configs/sample/{model}.yaml"), opts))[stage]
 
 

@@ -14,8 +14,8 @@ from vost_sgg.structures import FramePrediction, SlotStates
 class FrameByFrame:
     """Runs a target and its references through everything anew for every target, as OED's test loop does.
 
-    The model is plain (:func:`make_plain`), its frozen batch norms are not folded, and its phases are called one by
-    one, so that what makes ``model.inference`` fast does not make this fast.
+    The model is plain (:func:`make_plain`), and its phases are called one by one, so that what makes
+    ``model.inference`` fast does not make this fast.
 
     Args:
         model: an ``OneStageSGG`` with a temporal aggregator, as it is built; it is copied.

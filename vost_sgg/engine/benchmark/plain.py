@@ -5,9 +5,11 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from detectron2.config import CfgNode
+from detectron2.layers import Conv2d
 from torch import Tensor, nn
 
 from vost_sgg.engine.optimizer import build_optimizer, max_gradient_norm
+from vost_sgg.modeling.frozen_norms import NormInWeightConv2d
 from vost_sgg.structures import Memory
 
 # Each of these classes stands before a FrameModel in the order of its classes.
@@ -56,6 +58,12 @@ def _with_weights(_, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
     return args, {**kwargs, "need_weights": True}
 
 
+def _compute_frozen_norms(model: nn.Module) -> None:
+    for part in model.modules():
+        if isinstance(part, NormInWeightConv2d):
+            part.__class__ = Conv2d
+
+
 def _order_channels_first(model: nn.Module) -> None:
     model.to(memory_format=torch.contiguous_format)
     _put_before(model, _ChannelsFirst)
@@ -69,6 +77,7 @@ def _run_frozen_parts_as_others(model: nn.Module) -> None:
 MODEL_CHANGES: dict[str, Callable[[nn.Module], None]] = {
     "padding masks": _pass_padding_masks,
     "attention that computes its weights": _compute_attention_weights,
+    "frozen batch norms on feature maps": _compute_frozen_norms,
     "channels-first order": _order_channels_first,
 }
 TRAINING_CHANGES = {
@@ -79,8 +88,9 @@ TRAINING_CHANGES = {
 
 def make_plain(model: nn.Module) -> nn.Module:
     """Changes a FrameModel in place: float32, and all of ``TRAINING_CHANGES``: padding masks are passed though nothing
-    is padded, attention computes its weights, which is how OED (and DETR) call ``nn.MultiheadAttention``, images and
-    weights are in channels-first order, and frozen parts run as all others do. Its results stay the same to rounding.
+    is padded, attention computes its weights, which is how OED (and DETR) call ``nn.MultiheadAttention``, frozen batch
+    norms are computed on the convolutions' outputs, images and weights are in channels-first order, and frozen parts
+    run as all others do. Its results stay the same to rounding.
     """
     model.float()
     for change in TRAINING_CHANGES.values():

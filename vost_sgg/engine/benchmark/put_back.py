@@ -74,19 +74,17 @@ def video_variants(
     """As :func:`training_variants`, of what gives the predictions for a video."""
 
     def build(
-        change: Callable | None = None, *, folded: bool = True, workload: Workload = workload
+        change: Callable | None = None, workload: Workload = workload
     ) -> Callable[[dict], list]:
         model = made_up_model(cfg)
         if change is not None:
             change(model)
-        if folded:
-            prepare_for_inference(model)
+        prepare_for_inference(model)
         return torch.no_grad()(partial(workload.run, model.eval()))
 
     variants = {
         "ours": build,
         "a frame and a target at a time": partial(build, _one_at_a_time),
-        "batch norms not folded": partial(build, folded=False),
     }
     variants |= {name: partial(build, change) for name, change in MODEL_CHANGES.items()}
     if workload.precision != "float32":
