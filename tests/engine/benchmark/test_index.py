@@ -9,6 +9,7 @@ from vost_sgg.data.action_genome import load_action_genome, load_annotation_inde
 from vost_sgg.data.frame_rules import FRAME_RULES, select_frames
 from vost_sgg.data.official_totals import OFFICIAL_FRAMES
 from vost_sgg.engine.benchmark import index
+from vost_sgg.engine.benchmark.fresh_process import in_fresh_process
 from vost_sgg.engine.benchmark.made_up_annotations import (
     ACTION_GENOME,
     write_made_up_annotations,
@@ -51,6 +52,13 @@ def test_both_starts_and_the_workers_are_measured(tmp_path, monkeypatch, capsys)
     for row in ("annotations", "train", "test", "total"):
         assert re.search(rf"^{row} +\d+\.\d\d s \(\d+\.\d\d CPU\) +\d+\.\d\d s", printed, re.M)
     assert re.search(r"each of 2 data workers adds \d+ MiB", printed)
+
+
+def test_workers_share_the_index_and_would_not_share_dicts(tmp_path):
+    write_made_up_annotations(str(tmp_path / "annotations"), 6000)
+    (tmp_path / "frames").mkdir()
+    found = in_fresh_process(index.worker_memory, str(tmp_path), 2)
+    assert found["list_of_dicts"] > 4 * found["records"] > 0
 
 
 def registered_once(monkeypatch):

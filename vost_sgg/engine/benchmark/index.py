@@ -95,7 +95,11 @@ class _Walk(Dataset):
 
 def _gain(frames, workers: int) -> float:
     loader = DataLoader(
-        _Walk(frames, workers), num_workers=workers, collate_fn=trivial_batch_collator
+        _Walk(frames, workers),
+        num_workers=workers,
+        collate_fn=trivial_batch_collator,
+        # As a training's workers on Linux; a process that was spawned would spawn its own too.
+        multiprocessing_context="fork",
     )
     return sum(gain for batch in loader for gain in batch) / workers
 
