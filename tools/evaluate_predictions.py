@@ -1,6 +1,6 @@
 """Scores a prediction file without a model, by any protocol.
 
-    python tools/evaluate_predictions.py OUTPUT_DIR/scene_graph_predictions_ag_sample_test.safetensors
+    python tools/evaluate_predictions.py OUTPUT_DIR/temporal/scene_graph_predictions_ag_sample_test.safetensors
     python tools/evaluate_predictions.py FILE --protocol sttran --constraints with semi no --analysis
     python tools/evaluate_predictions.py FILE --ceiling --json scores.json
     python tools/evaluate_predictions.py --dataset ag_sample_test --train ag_sample_train --ceiling

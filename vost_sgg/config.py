@@ -20,11 +20,13 @@ def add_vost_config(cfg: CfgNode) -> None:
 
 def _add_model(cfg: CfgNode) -> None:
     m = cfg.MODEL
-    # OneStageSGG | DETRDetector (the optional first stage; of the keys below it reads those of the backbone, the image
-    # encoder, the transformer, the decoder's depth, NUM_QUERIES, the costs and the losses of class and box).
+    # OneStageSGG | CachedVLM (configs/vlm) | RegionTextCLIP (configs/sample/clip.yaml) | DETRDetector (the optional first
+    # stage; of the keys below it reads those of the backbone, the image encoder, the transformer, the decoder's depth,
+    # NUM_QUERIES, the costs and the losses of class and box).
     m.META_ARCHITECTURE = "OneStageSGG"
-    # What is given: predcls (boxes and classes of the pairs), sgcls (boxes), sgdet (nothing). Read by the evaluator and
-    # written into checkpoints; no module of the model asks for it: what differs by task is a registered part.
+    # What is given: predcls (boxes and classes of the pairs), sgcls (boxes), sgdet (nothing). Read by the evaluator, the
+    # prompts and both caches, and written into checkpoints; no module of OneStageSGG asks for it: what differs by task is
+    # a registered part.
     m.TASK = "predcls"
     # Sizes of the vocabulary: object classes with the person; predicates of attention, spatial, contacting.
     m.NUM_OBJECT_CLASSES = 36
@@ -133,7 +135,8 @@ def _add_model(cfg: CfgNode) -> None:
     m.TEMPORAL_AGGREGATOR.NAME = "NoAggregation"
     # Which reference slots a slot may attend to: score (the surest: SGDET, SGCLS) | label (of its own class: PredCLS).
     m.TEMPORAL_AGGREGATOR.SELECT = "label"
-    # Share of the valid reference slots that each layer sees; one layer each (80R, 50R, 30R of OED's 100R).
+    # Share of the valid reference slots that each layer sees; one layer each (80R, 50R, 30R of OED's 100R). With SELECT
+    # label only their number counts.
     m.TEMPORAL_AGGREGATOR.KEEP_RATIOS = (0.8, 0.5, 0.3)
     # Whether the temporal phase has predicate heads of its own (SGDET) or uses the spatial phase's (PredCLS, SGCLS;
     # as OED's checkpoints were trained).
@@ -260,7 +263,7 @@ def _add_training(cfg: CfgNode) -> None:
     # Epochs between checkpoints, and between evaluations (0: only after the last epoch).
     s.CHECKPOINT_EPOCHS = 1
     cfg.TEST.EVAL_EPOCHS = 1
-    # Frames of one video that pass the spatial phase together when testing.
+    # Frames of one video that pass the spatial phase together when testing, and targets that pass the temporal one.
     cfg.TEST.FRAMES_PER_BATCH = 8
     # bfloat16 where autocast allows, when testing and in the frozen spatial phase while the temporal one is trained.
     cfg.TEST.AMP = CfgNode()

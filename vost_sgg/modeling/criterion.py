@@ -132,7 +132,7 @@ class SceneGraphCriterion(nn.Module):
         }
 
     def losses_box(self, matched: dict[str, Tensor], targets: PairTargets) -> dict[str, Tensor]:
-        """(L,) each: L1 on cxcywh and 1 - GIoU of subject and object boxes (as OED, its normalisers too)."""
+        """(L,) each: L1 on cxcywh and 1 - GIoU of subject and object boxes (as OED, but counted over all processes)."""
         num_pairs = targets.valid.sum()
         sides = {
             "subject": (targets.subject_boxes, mean_over_processes(num_pairs, at_least=1)),

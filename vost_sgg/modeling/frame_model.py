@@ -36,7 +36,7 @@ class FrameModel(nn.Module):
             inference_amp: test in bfloat16 where autocast allows.
         """
         super().__init__()
-        # Both are quicker on CPUs and GPUs; the numbers are the same.
+        # Both are quicker on CPUs and GPUs; the numbers are the same to rounding.
         put_frozen_norms_into_weights(backbone)
         self.backbone = backbone.to(memory_format=torch.channels_last)
         self.in_feature = in_feature

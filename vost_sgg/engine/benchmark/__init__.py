@@ -1,4 +1,4 @@
-"""What ``tools/benchmark.py`` measures: a model, the data path, a start on a large data set, the evaluator.
+"""What ``tools/benchmark.py`` measures: a model, the data path, priors, a VLM, a start, the evaluator.
 
 Nothing is imported here: each subcommand needs a part only.
 """

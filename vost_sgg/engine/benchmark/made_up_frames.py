@@ -18,7 +18,7 @@ def write_made_up_frames(
     """Writes ``videos`` of ``frames`` frames each, of ``size`` (width, height), into ``folder``.
 
     Yields:
-        Their dataset dicts, with one to four pairs: in the mean 2.5, as Action Genome's usable frames have.
+        Their dataset dicts, with one to four pairs: in the mean 2.5 (Action Genome: 2.2).
     """
     generator = np.random.default_rng(SEED)
     for video in range(videos):

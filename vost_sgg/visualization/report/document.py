@@ -19,7 +19,7 @@ def report_frames(document: Mapping) -> list[dict]:
     """The document's frames, ready for the report.
 
     Args:
-        document: the content of a ``scene_graphs.json``; docs/report.md describes it.
+        document: the content of a ``scene_graphs.json``; docs/demo.md describes it.
 
     Returns:
         A dict a frame, with the document's keys; where there is a ground truth also ``matches``, the row of the

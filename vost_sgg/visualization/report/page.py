@@ -46,7 +46,7 @@ def write_report(
 
     Args:
         path: of the HTML file. It is written under a temporary name and renamed.
-        document: the scene graphs, the content of ``scene_graphs.json``; docs/report.md describes it. What it says is
+        document: the scene graphs, the content of ``scene_graphs.json``; docs/demo.md describes it. What it says is
             shown as text, whatever it is.
         video: the video file; the report refers to it by its place relative to ``path``.
         frames: without a video, the image of each frame by the frame's ``index``; they are put into the file.
