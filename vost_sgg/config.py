@@ -20,13 +20,13 @@ def add_vost_config(cfg: CfgNode) -> None:
 
 def _add_model(cfg: CfgNode) -> None:
     m = cfg.MODEL
-    # OneStageSGG | CachedVLM (configs/vlm) | RegionTextCLIP (configs/sample/clip.yaml) | DETRDetector (the optional first
-    # stage; of the keys below it reads those of the backbone, the image encoder, the transformer, the decoder's depth,
-    # NUM_QUERIES, the costs and the losses of class and box).
+    # OneStageSGG | CachedVLM (configs/vlm) | RegionTextCLIP (configs/sample/clip.yaml) | DETRDetector (the optional
+    # first stage; of the keys below it reads those of the backbone, the image encoder, the transformer, the decoder's
+    # depth, NUM_QUERIES, the costs and the losses of class and box).
     m.META_ARCHITECTURE = "OneStageSGG"
-    # What is given: predcls (boxes and classes of the pairs), sgcls (boxes), sgdet (nothing). Read by the evaluator, the
-    # prompts and both caches, and written into checkpoints; no module of OneStageSGG asks for it: what differs by task is
-    # a registered part.
+    # What is given: predcls (boxes and classes of the pairs), sgcls (boxes), sgdet (nothing). Read by the evaluator,
+    # the prompts and both caches, and written into checkpoints; no module of OneStageSGG asks for it: what differs by
+    # task is a registered part.
     m.TASK = "predcls"
     # Sizes of the vocabulary: object classes with the person; predicates of attention, spatial, contacting.
     m.NUM_OBJECT_CLASSES = 36

@@ -43,8 +43,9 @@ def measure_robustness(cfg: CfgNode) -> dict:
     """Evaluates ``MODEL.WEIGHTS`` on the test set with the answers of every step, in one pass over the videos.
 
     Returns:
-        The content of ``robustness_<dataset>.json`` but its ``config`` (docs/ablation.md). In SGCLS and SGDET the steps are "as stored"
-        and "no priors", and there is no agreement. A model that reads no priors has the step "as stored" alone.
+        The content of ``robustness_<dataset>.json`` but its ``config`` (docs/ablation.md). In SGCLS and SGDET the steps
+        are "as stored" and "no priors", and there is no agreement. A model that reads no priors has the step "as
+        stored" alone.
 
     Raises:
         ValueError, FileNotFoundError: there are no weights, or they are not the config's model's.
