@@ -7,7 +7,12 @@ from detectron2.config import configurable
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from vost_sgg.modeling.layers.transformer import FeedForward, init_xavier, transformer_arguments
+from vost_sgg.modeling.layers.transformer import (
+    FeedForward,
+    attend,
+    init_xavier,
+    transformer_arguments,
+)
 from vost_sgg.registry import PartRegistry
 from vost_sgg.structures import SlotStates
 
@@ -47,8 +52,8 @@ class RefinementLayer(nn.Module):
 
     def __init__(self, d_state: int, num_heads: int, dim_feedforward: int, dropout: float):
         super().__init__()
-        self.self_attn = nn.MultiheadAttention(d_state, num_heads, dropout, batch_first=True)
-        self.cross_attn = nn.MultiheadAttention(d_state, num_heads, dropout, batch_first=True)
+        self.self_attn = nn.MultiheadAttention(d_state, num_heads, dropout)
+        self.cross_attn = nn.MultiheadAttention(d_state, num_heads, dropout)
         self.ffn = FeedForward(d_state, dim_feedforward, dropout)
         self.norm_self = nn.LayerNorm(d_state)
         self.norm_cross = nn.LayerNorm(d_state)
@@ -61,10 +66,9 @@ class RefinementLayer(nn.Module):
         """``x`` (B, N, 2d); ``padding_mask`` (B, N) True on padded slots; ``references`` (B, Q, 2d); ``blocked``
         (B, N, Q) bool, True where a slot may not attend. Returns (B, N, 2d).
         """
-        y = self.self_attn(x, x, x, key_padding_mask=padding_mask, need_weights=False)[0]
-        x = self.norm_self(x + self.dropout(y))
+        x = self.norm_self(x + self.dropout(attend(self.self_attn, x, x, x, padding_mask)))
         blocked = blocked.repeat_interleave(self.cross_attn.num_heads, dim=0)
-        y = self.cross_attn(x, references, references, attn_mask=blocked, need_weights=False)[0]
+        y = attend(self.cross_attn, x, references, references, blocked=blocked)
         x = self.norm_cross(x + self.dropout(y))
         return self.norm_ffn(x + self.ffn(x))
 

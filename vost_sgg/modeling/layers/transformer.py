@@ -44,7 +44,7 @@ class EncoderLayer(nn.Module):
 
     def __init__(self, d_model: int, num_heads: int, dim_feedforward: int, dropout: float):
         super().__init__()
-        self.self_attn = nn.MultiheadAttention(d_model, num_heads, dropout, batch_first=True)
+        self.self_attn = nn.MultiheadAttention(d_model, num_heads, dropout)
         self.ffn = FeedForward(d_model, dim_feedforward, dropout)
         self.norm1 = nn.LayerNorm(d_model)
         self.norm2 = nn.LayerNorm(d_model)
@@ -62,8 +62,8 @@ class DecoderLayer(nn.Module):
 
     def __init__(self, d_model: int, num_heads: int, dim_feedforward: int, dropout: float):
         super().__init__()
-        self.self_attn = nn.MultiheadAttention(d_model, num_heads, dropout, batch_first=True)
-        self.cross_attn = nn.MultiheadAttention(d_model, num_heads, dropout, batch_first=True)
+        self.self_attn = nn.MultiheadAttention(d_model, num_heads, dropout)
+        self.cross_attn = nn.MultiheadAttention(d_model, num_heads, dropout)
         self.ffn = FeedForward(d_model, dim_feedforward, dropout)
         self.norm1 = nn.LayerNorm(d_model)
         self.norm2 = nn.LayerNorm(d_model)
@@ -94,10 +94,26 @@ class DecoderLayer(nn.Module):
 
 
 def attend(
-    attention: nn.MultiheadAttention, query, key, value, padding_mask: Tensor | None
+    attention: nn.MultiheadAttention,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    padding_mask: Tensor | None = None,
+    blocked: Tensor | None = None,
 ) -> Tensor:
-    """Attention without its weights, so that torch runs ``scaled_dot_product_attention``."""
-    return attention(query, key, value, key_padding_mask=padding_mask, need_weights=False)[0]
+    """``attention``, which takes the batch second, on (B, N, d) queries and (B, M, d) keys and values: (B, N, d).
+
+    Args:
+        padding_mask: (B, M) bool, True on padding.
+        blocked: (B * heads, N, M) bool, True where a query may not attend.
+    """
+    # Copies, since torch projects a view row by row, each with its own copy of the weights, if these need no gradient:
+    # frozen ones, and autocast's when testing.
+    ordered = {x: x.transpose(0, 1).contiguous() for x in {query, key, value}}
+    query, key, value = (ordered[x] for x in (query, key, value))
+    masks = {"key_padding_mask": padding_mask, "attn_mask": blocked}
+    # Without its weights, so that torch runs scaled_dot_product_attention.
+    return attention(query, key, value, **masks, need_weights=False)[0].transpose(0, 1)
 
 
 def transformer_arguments(cfg) -> dict:
