@@ -14,7 +14,7 @@ from vost_sgg.data.frame_rules import FrameSelection
 class FrameRecords(Dataset, Sequence):
     """A sequence of dataset dicts, whose content is described at ``load_action_genome``.
 
-    It holds arrays only: a start builds no dict, and the processes that a loader forks share the arrays, since reading
+    It holds arrays and keeps no dict: the processes that a loader forks share the arrays, since reading
     an array writes no reference count as reading Python's own objects does. Every access makes a new dict, so that a
     change to one is not seen again. detectron2 takes it as it takes any torch data set.
 

@@ -50,18 +50,25 @@ def _measured_on(report: dict) -> str:
 def _row(report: dict) -> tuple[str, ...]:
     video, shares = report["video"], report["peak_share"]
     over_loop = report.get("video_level_over_frame_by_frame")
-    memory = [f"inference {mib(video['peak_memory_bytes'])}"]
     of_peak = [f"{what} {shares[what]:.1%}" for what in ("latency", "video")]
     cells = (
         [f"{1e3 * report['latency_seconds']:.1f}"],
         [f"{video['frames_per_second']:.2f}"],
         _of_stages(report, "seconds", "{:.3f}".format),
-        memory + _of_stages(report, "peak_memory_bytes", mib),
+        _memory(report),
         of_peak + _of_stages(report, "peak_share", "{:.1%}".format),
         [] if over_loop is None else [f"{over_loop:.2f}x"],
         _of_stages(report, "over_plain", "{:.2f}x".format),
     )
     return (Path(report["config"]).stem, *map(", ".join, cells))
+
+
+def _memory(report: dict) -> list[str]:
+    """Nothing for a CPU, where it is the whole process's and never falls: ``--memory`` measures it."""
+    if report["settings"]["device_type"] == "cpu":
+        return []
+    video = f"inference {mib(report['video']['peak_memory_bytes'])}"
+    return [video, *_of_stages(report, "peak_memory_bytes", mib)]
 
 
 def _of_stages(report: dict, key: str, said: Callable[[float], str]) -> list[str]:
