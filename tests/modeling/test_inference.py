@@ -93,6 +93,18 @@ def test_bfloat16_is_used_when_testing_on_request(video):
     assert_close(found, expected, {"atol": 0.05, "rtol": 0.05})
 
 
+def test_heads_and_losses_of_bfloat16_states_are_in_float32(video):
+    model = make_model(make_cfg("TEMPORAL")).train()
+    seen = []
+    for part in (model.temporal_entity_heads, model.predicate_heads):
+        part.register_forward_hook(lambda *args: seen.append(args))
+    with torch.autocast("cpu", torch.bfloat16), autocast_in(criterion=model.criterion) as autocast:
+        model([video])
+    assert len(seen) > 2 and autocast == {"criterion": {False}}
+    for part, states, outputs in seen:
+        torch.testing.assert_close(outputs, part(*states), rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("amp", [False, True])
 def test_the_frozen_spatial_phase_is_run_as_when_testing(video, amp):
     """In a training of the temporal phase, which itself stays in float32 and learns."""

@@ -329,10 +329,10 @@ def _distributed(model: nn.Module) -> nn.Module:
     search for them costs every iteration.
     """
     unused = [getattr(module, "leaves_parameters_unused", False) for module in model.modules()]
-    device = next(model.parameters()).device
     return create_ddp_model(
         model,
-        device_ids=[comm.get_local_rank()] if device.type == "cuda" else None,
+        # With a device here the wrapper would copy every tensor of the clips to it, and wait for each.
+        device_ids=None,
         broadcast_buffers=False,
         find_unused_parameters=any(unused),
     )

@@ -41,7 +41,7 @@ class SceneGraphCriterion(nn.Module):
         """
         Args:
             matcher: a part of :data:`~vost_sgg.modeling.matcher.MATCHER`.
-            weights: loss name -> weight; a loss that is not named here is not computed into the sum.
+            weights: loss name -> weight; every loss must be named.
             no_object_weight: weight, in the cross entropies of object and subject class, of slots without a pair.
             auxiliary: also the losses of every layer but the last, named ``<loss>_<layer>``.
         """
@@ -89,8 +89,6 @@ class SceneGraphCriterion(nn.Module):
         """
         if not self.auxiliary:
             outputs = {key: value[-1:] for key, value in outputs.items()}
-        # float32 whatever the forward ran in: the sums below lose too much in bfloat16.
-        outputs = {key: value.float() for key, value in outputs.items()}
         with torch.no_grad():
             slots = self.matcher(outputs, valid, targets)
         matched = {key: take_slots(outputs[key], slots) for key in PREDICTION_KEYS}

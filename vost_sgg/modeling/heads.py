@@ -1,5 +1,6 @@
 """States -> boxes and classes, and the three predicate groups (Sec. 3.3, "Prediction heads")."""
 
+import torch
 from detectron2.config import configurable
 from torch import Tensor, nn
 
@@ -7,7 +8,9 @@ from vost_sgg.modeling.layers.transformer import MLP
 
 
 class EntityHeads(nn.Module):
-    """OED's heads on the subject-object states. Any leading shape (layers, frames, slots) passes at once."""
+    """OED's heads on the subject-object states, in float32 under autocast too. Any leading shape (layers, frames,
+    slots) passes at once.
+    """
 
     @configurable
     def __init__(self, *, d_model: int, num_object_classes: int, subject_class: bool):
@@ -40,18 +43,20 @@ class EntityHeads(nn.Module):
             ``object_logits`` (..., classes + 2): 0 unused, 1 person, ..., last "no object"; ``subject_boxes`` and
             ``object_boxes`` (..., 4) cxcywh in [0, 1]; with a subject class ``subject_logits`` (..., 2): person, not.
         """
-        outputs = {
-            "object_logits": self.object_class(pair),
-            "subject_boxes": self.subject_box(pair).sigmoid(),
-            "object_boxes": self.object_box(pair).sigmoid(),
-        }
-        if self.subject_class is not None:
-            outputs["subject_logits"] = self.subject_class(pair)
+        with torch.autocast(pair.device.type, enabled=False):  # in bfloat16 a box is off by pixels
+            pair = pair.float()
+            outputs = {
+                "object_logits": self.object_class(pair),
+                "subject_boxes": self.subject_box(pair).sigmoid(),
+                "object_boxes": self.object_box(pair).sigmoid(),
+            }
+            if self.subject_class is not None:
+                outputs["subject_logits"] = self.subject_class(pair)
         return outputs
 
 
 class PredicateHeads(nn.Module):
-    """OED's heads on the predicate states."""
+    """OED's heads on the predicate states, in float32 under autocast too."""
 
     @configurable
     def __init__(self, *, d_model: int, num_predicates: tuple[int, int, int]):
@@ -81,19 +86,19 @@ class PredicateHeads(nn.Module):
             ``attention_logits`` (..., 4), the last one background; ``spatial_logits`` (..., 6); ``contacting_logits``
             (..., 17).
         """
-        return {
-            "attention_logits": self.attention(predicate),
-            "spatial_logits": self.spatial(predicate),
-            "contacting_logits": self.contacting(predicate),
-        }
+        with torch.autocast(predicate.device.type, enabled=False):
+            predicate = predicate.float()
+            return {
+                "attention_logits": self.attention(predicate),
+                "spatial_logits": self.spatial(predicate),
+                "contacting_logits": self.contacting(predicate),
+            }
 
 
 def slot_scores(outputs: dict[str, Tensor]) -> Tensor:
     """(..., N) confidence in each slot, by which OED ranks reference slots: the product of the best probability of
     every head. "No object" and the attention background take part in the softmax and are then left out.
     """
-    # float32 whatever the heads ran in: in bfloat16 many probabilities near 1 are equal.
-    outputs = {name: value.float() for name, value in outputs.items()}
     score = outputs["object_logits"].softmax(-1)[..., :-1].amax(-1)
     score = score * outputs["attention_logits"].softmax(-1)[..., :-1].amax(-1)
     for group in ("spatial", "contacting"):

@@ -129,10 +129,13 @@ class OneStageSGG(FrameModel):
     @property
     def leaves_parameters_unused(self) -> bool:
         """Whether some trainable parameter has no part in the loss: where the temporal phase is trained together with
-        the spatial one, whose entity heads then only rank the reference slots.
+        the spatial one, whose heads then only rank the reference slots.
         """
-        heads = self.entity_heads.parameters()
-        return self.temporal_aggregator is not None and any(p.requires_grad for p in heads)
+        heads = [self.entity_heads]
+        if self.temporal_predicate_heads is not None:
+            heads.append(self.predicate_heads)
+        learn = any(p.requires_grad for part in heads for p in part.parameters())
+        return self.temporal_aggregator is not None and learn
 
     def forward(self, clips: list[dict]) -> dict[str, Tensor] | list[list[FramePrediction]]:
         """
@@ -174,7 +177,8 @@ class OneStageSGG(FrameModel):
                 self.slot_states(state, queries), target_rows, references
             )
             outputs = {key: value[None] for key, value in outputs.items()}
-        return self.criterion(outputs, queries.valid[of_targets], targets[of_targets])
+        with torch.autocast(self.device.type, enabled=False):
+            return self.criterion(outputs, queries.valid[of_targets], targets[of_targets])
 
     def inference(self, clip: dict) -> list[FramePrediction]:
         """The testing half of :meth:`forward`, for one video: every frame passes the spatial phase once, in batches of

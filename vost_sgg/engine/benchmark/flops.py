@@ -124,7 +124,6 @@ def _analysis(phase: nn.Module, of: torch.Tensor) -> FlopCountAnalysis:
     logging.getLogger("fvcore").setLevel(logging.ERROR)
     analysis = FlopCountAnalysis(phase.eval(), of)
     analysis.set_op_handle("aten::scaled_dot_product_attention", _attention_flops)
-    analysis.set_op_handle("aten::_native_multi_head_attention", _self_attention_flops)
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     analysis.tracer_warnings("none")
     analysis.total()  # traced now, where no gradients are
@@ -142,9 +141,3 @@ def _attention_flops(inputs: list, _) -> int:
     """Of queries (..., Q, d), keys (..., M, d) and values (..., M, e): scores, then weighted sums."""
     query, key, value = (value.type().sizes() for value in inputs[:3])
     return math.prod(query[:-1]) * key[-2] * (query[-1] + value[-1])
-
-
-def _self_attention_flops(inputs: list, _) -> int:
-    """Of (B, N, d) queries that are keys and values too: four projections, scores, weighted sums."""
-    batch, slots, d = inputs[0].type().sizes()
-    return batch * slots * (4 * d * d + 2 * slots * d)
