@@ -64,6 +64,25 @@ def test_an_interrupted_write_leaves_the_former_checkpoint(tmp_path, monkeypatch
     assert not (tmp_path / "model_other.pth").exists()
 
 
+def test_an_earlier_trainings_checkpoint_is_not_gone_back_to(tmp_path):
+    model = make_model()
+    writer = checkpointer(tmp_path, model)
+    writer.save("model_0000005")
+    os.utime(tmp_path / "model_0000005.pth", (1, 1))
+    writer.start_anew()
+    for name in ("model_0000002", "model_final"):
+        writer.save(name)
+
+    def loaded():
+        return checkpointer(tmp_path).load_newest(lambda meta, path: None)[0]
+
+    (tmp_path / "model_final.pth").write_bytes(b"cut")
+    assert loaded() == str(tmp_path / "model_0000002.pth")
+    (tmp_path / "model_0000002.pth").write_bytes(b"cut")
+    with pytest.raises(ValueError, match="model_0000002.pth cannot be read"):
+        loaded()
+
+
 def test_safetensors_and_model_zoo_pickles_are_read(tmp_path):
     model = make_model()
     safetensors.torch.save_file(model.state_dict(), tmp_path / "weights.safetensors")

@@ -87,6 +87,14 @@ def test_a_finished_run_is_extended_by_more_epochs(make_cfg):
     assert extended.start_iter == 9 and extended.max_iter == 15
 
 
+def test_resuming_does_not_go_back_to_an_earlier_training(make_cfg, tmp_path):
+    trained(make_cfg())
+    trained(make_cfg("SOLVER.EPOCHS", 1))
+    (tmp_path / "output" / "model_final.pth").write_bytes(b"cut")
+    with pytest.raises(ValueError, match="model_final.pth cannot be read"):
+        trained(make_cfg("SOLVER.EPOCHS", 1), resume=True)
+
+
 def test_bfloat16_and_accumulation_train(make_cfg):
     result = trained(make_cfg("SOLVER.AMP.ENABLED", True, "SOLVER.ACCUMULATION_STEPS", 2))
     assert all(p.isfinite().all() for p in result.bare_model.parameters())

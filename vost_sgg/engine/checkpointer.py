@@ -19,6 +19,8 @@ from vost_sgg.whole_files import replaced
 FINAL_NAME = "model_final"
 # Those before it, by their iterations.
 _NAME = re.compile(r"model_\d{7,}\.pth")
+# As old as the training: what is older beside it is an earlier one's.
+_STARTED = "started"
 
 
 class SGGCheckpointer(DetectionCheckpointer):
@@ -71,6 +73,18 @@ class SGGCheckpointer(DetectionCheckpointer):
         with replaced(os.path.join(self.save_dir, "last_checkpoint"), "w") as file:
             file.write(last_filename_basename)
 
+    def start_anew(self) -> None:
+        """Says that the checkpoints which are in the folder now are an earlier training's: :meth:`load_newest` never
+        goes back to them.
+        """
+        if not self.save_to_disk:
+            return
+        self.path_manager.mkdirs(self.save_dir)
+        with replaced(os.path.join(self.save_dir, _STARTED), "w") as file:
+            file.write(
+                "Checkpoints here that are older than this file are an earlier training's.\n"
+            )
+
     def load(
         self,
         path: str,
@@ -122,12 +136,16 @@ class SGGCheckpointer(DetectionCheckpointer):
 
     def _newest_first(self) -> list[str]:
         last = self.get_checkpoint_file()
-        names = sorted(
-            name for name in self.path_manager.ls(self.save_dir) if _NAME.fullmatch(name)
-        )
+        present = self.path_manager.ls(self.save_dir)
+        started = self._written_at(_STARTED) if _STARTED in present else 0.0
+        names = sorted(n for n in present if _NAME.fullmatch(n) and self._written_at(n) >= started)
         is_final = os.path.basename(last) == f"{FINAL_NAME}.pth"
         before = [name for name in names if is_final or name < os.path.basename(last)]
         return [last, *(os.path.join(self.save_dir, name) for name in reversed(before))]
+
+    def _written_at(self, name: str) -> float:
+        path = os.path.join(self.save_dir, name)
+        return os.path.getmtime(self.path_manager.get_local_path(path))
 
     def _load_file(self, filename: str) -> dict:
         if not filename.endswith(".pkl"):

@@ -123,6 +123,7 @@ class SGGTrainer(DefaultTrainer):
             check_frozen_layers(self.bare_model, self.cfg)
             self.checkpointer.load(self.cfg.MODEL.WEIGHTS, checkpointables=[])
             fill_class_embeddings(self.bare_model, self.cfg)
+            self.checkpointer.start_anew()
             return
         path, saved = self.checkpointer.load_newest(
             lambda meta, path: check_resumable(meta, self.checkpointer.meta, path)
