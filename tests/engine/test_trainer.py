@@ -9,6 +9,7 @@ from detectron2.engine import HookBase
 from detectron2.modeling import build_backbone
 
 from tests.engine.staged_run import DETECTOR_STAGE, staged_cfg
+from tests.sudden_death import then_full
 from tests.tiny import register, tiny_cfg, tiny_records
 from vost_sgg.config import get_vost_cfg, stage_configs
 from vost_sgg.engine import SGGTrainer, trainer
@@ -220,6 +221,27 @@ def test_a_diverged_run_writes_no_checkpoint(make_cfg, tmp_path):
     with pytest.raises(FloatingPointError, match="training diverged"):
         built.train()
     assert not any(name.endswith(".pth") for name in files(tmp_path))
+
+
+def test_an_error_in_the_last_iteration_is_not_followed_by_an_evaluation(
+    make_cfg, tmp_path, evaluations
+):
+    built = SGGTrainer(make_cfg("SOLVER.EPOCHS", 1))
+
+    class Poison(HookBase):
+        def before_step(self):
+            if self.trainer.iter == 2:
+                torch.nn.init.constant_(built.bare_model.head.bias, float("nan"))
+
+    built.register_hooks([Poison()])
+    with pytest.raises(FloatingPointError, match="not finite at iteration 2: training diverged"):
+        built.train()
+    built = SGGTrainer(make_cfg("SOLVER.EPOCHS", 1))
+    built.checkpointer.save = then_full(built.checkpointer.save)
+    with pytest.raises(OSError, match="File too large: .*model_final.pth"):
+        built.train()
+    assert evaluations == []
+    assert not any(name.startswith("scene_graph_recall") for name in files(tmp_path))
 
 
 @pytest.mark.parametrize("task", ["predcls", "sgdet"])

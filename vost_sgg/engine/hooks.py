@@ -3,7 +3,7 @@
 import logging
 import os
 
-from detectron2.engine import HookBase
+from detectron2.engine import HookBase, hooks
 
 from vost_sgg.engine.checkpointer import FINAL_NAME, SGGCheckpointer
 
@@ -21,6 +21,15 @@ def cut_unfinished_line(path: str) -> None:
         if end < len(content):
             logger.warning(f"{path}: its last line is unfinished and cut off")
             file.truncate(end)
+
+
+class FinishedEvalHook(hooks.EvalHook):
+    """detectron2's, but without an evaluation behind an error in the last iteration."""
+
+    def after_train(self) -> None:
+        # Called behind an error too; the iteration counts on only where there was none.
+        self._eval_after_train = self.trainer.iter >= self.trainer.max_iter
+        super().after_train()
 
 
 class EpochCheckpointer(HookBase):

@@ -31,7 +31,7 @@ from vost_sgg.data.loaders import (
 from vost_sgg.engine.accumulation import AccumulationTrainer, DivergedError
 from vost_sgg.engine.checkpointer import SGGCheckpointer
 from vost_sgg.engine.class_embeddings import fill_class_embeddings
-from vost_sgg.engine.hooks import EpochCheckpointer, cut_unfinished_line
+from vost_sgg.engine.hooks import EpochCheckpointer, FinishedEvalHook, cut_unfinished_line
 from vost_sgg.engine.optimizer import (
     build_optimizer,
     check_reference_world_size,
@@ -151,7 +151,7 @@ class SGGTrainer(DefaultTrainer):
             hooks.IterationTimer(),
             hooks.LRScheduler(),
             EpochCheckpointer(self.checkpointer, self.cfg.SOLVER.CHECKPOINT_PERIOD),
-            hooks.EvalHook(self.cfg.TEST.EVAL_PERIOD, lambda: trainer.evaluate()),
+            FinishedEvalHook(self.cfg.TEST.EVAL_PERIOD, lambda: trainer.evaluate()),
         ]
         if comm.is_main_process():
             registered.append(hooks.PeriodicWriter(self.build_writers(), period=20))
