@@ -63,6 +63,16 @@ def test_both_formats_are_written_whole_or_not_at_all(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["out.pth", "out.safetensors"])
+def test_a_full_disk_is_named_and_the_old_file_stays(tmp_path, name):
+    path = tmp_path / name
+    path.write_text("old")
+    (tmp_path / f"{name}.part").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=f"No space left on device: .*{name}"):
+        write_state_dict({"a": torch.ones(2)}, str(path))
+    assert [p.name for p in tmp_path.iterdir()] == [name] and path.read_text() == "old"
+
+
+@pytest.mark.parametrize("name", ["out.pth", "out.safetensors"])
 def test_what_the_weights_belong_to_is_found_again(tmp_path, name):
     path, meta = str(tmp_path / name), {"task": "sgdet", "own_predicate_heads": True}
     assert read_meta(path) == {}

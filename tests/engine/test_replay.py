@@ -14,6 +14,7 @@ from tools import replay_step
 from vost_sgg.data.loaders import build_train_loader
 from vost_sgg.engine import SGGTrainer
 from vost_sgg.engine.accumulation import DivergedError
+from vost_sgg.engine.launching import TRAINING_ERRORS, user_errors
 from vost_sgg.engine.random_state import random_state
 from vost_sgg.engine.replay import load_step, save_step
 
@@ -26,7 +27,8 @@ def cfg(tmp_path):
     return tiny_cfg(tmp_path / "output", "SOLVER.ACCUMULATION_STEPS", 2)
 
 
-def test_a_diverged_training_keeps_its_step(cfg, tmp_path, capsys):
+def poisoned(cfg):
+    """A trainer whose weights are spoilt before its second step."""
     trainer = SGGTrainer(cfg)
 
     class Poison(HookBase):
@@ -35,6 +37,11 @@ def test_a_diverged_training_keeps_its_step(cfg, tmp_path, capsys):
                 trainer.bare_model.head.weight.data[3] = float("inf")
 
     trainer.register_hooks([Poison()])
+    return trainer
+
+
+def test_a_diverged_training_keeps_its_step(cfg, tmp_path, capsys):
+    trainer = poisoned(cfg)
     with pytest.raises(FloatingPointError, match="iteration 1: training diverged") as error:
         trainer.train()
     (file,) = (tmp_path / "output").glob("diverged_0000001_rank0.safetensors")
@@ -46,6 +53,18 @@ def test_a_diverged_training_keeps_its_step(cfg, tmp_path, capsys):
     printed = capsys.readouterr().out.splitlines()
     assert "iteration 1: 4 clips in 2 micro-batches" in printed
     assert printed[-1] == "head.weight" or "backbone.weight" in printed
+
+
+def test_a_training_that_diverges_on_a_full_disk_says_both(cfg, tmp_path, capsys):
+    (tmp_path / "output").mkdir()
+    for name in ("diverged_0000001_rank0.safetensors.part", "metrics.json"):
+        (tmp_path / "output" / name).symlink_to("/dev/full")
+    with pytest.raises(SystemExit), user_errors(*TRAINING_ERRORS):
+        poisoned(cfg).train()
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: a loss or gradient is not finite at iteration 1: training div")
+    assert "The step itself is not kept: [Errno 28] No space left on device" in error
+    assert not list((tmp_path / "output").glob("diverged_*"))
 
 
 def test_a_step_runs_again_as_it_ran(cfg, tmp_path, capsys):

@@ -1,6 +1,7 @@
 """Reading checkpoints without running what is in them, and writing state dicts."""
 
 import argparse
+import io
 import json
 import os
 import pickle
@@ -10,8 +11,10 @@ from typing import Any
 import torch
 from detectron2.utils.file_io import PathManager
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
+
+from vost_sgg.whole_files import replaced
 
 # What torch raises about a file that is cut short or is none of its own, by where it notices.
 _BROKEN = (
@@ -109,18 +112,16 @@ def write_state_dict(
 
     Raises:
         ValueError: ``path`` ends in neither.
+        OSError: the disk is full.
     """
     if not path.endswith(_ENDINGS):
         raise ValueError(f"{path}: the name must end in .pth or .safetensors")
     PathManager.mkdirs(os.path.dirname(path) or ".")
-    path = PathManager.get_local_path(path)
-    temporary = f"{path}.part"
-    try:
-        if path.endswith(".safetensors"):
-            save_file(state_dict, temporary, {"meta": json.dumps(dict(meta))} if meta else None)
-        else:
-            torch.save({"model": state_dict} | ({"meta": dict(meta)} if meta else {}), temporary)
-        os.replace(temporary, path)
-    finally:
-        if os.path.exists(temporary):
-            os.remove(temporary)
+    if path.endswith(".safetensors"):
+        content = save(state_dict, {"meta": json.dumps(dict(meta))} if meta else None)
+    else:
+        buffer = io.BytesIO()
+        torch.save({"model": state_dict} | ({"meta": dict(meta)} if meta else {}), buffer)
+        content = buffer.getbuffer()
+    with replaced(path) as file:
+        file.write(content)

@@ -18,12 +18,13 @@ from detectron2.config import CfgNode
 from detectron2.utils import comm
 from detectron2.utils.file_io import PathManager
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from vost_sgg.engine.accumulation import DivergedError
 from vost_sgg.engine.random_state import set_random_state
 from vost_sgg.structures import FrameGroundTruth, FramePriors
+from vost_sgg.whole_files import replaced
 
 _DATACLASSES = {cls.__name__: cls for cls in (FrameGroundTruth, FramePriors)}
 _WEIGHTS = "model."
@@ -40,7 +41,11 @@ class Step:
 
 
 def save_step(folder: str, model: nn.Module, error: DivergedError) -> str:
-    """Writes the step that ended with ``error`` into ``folder``; returns the file's path."""
+    """Writes the step that ended with ``error`` into ``folder``; returns the file's path.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     tensors: dict[str, Tensor] = {}
     document = {
         "iteration": error.iteration,
@@ -51,9 +56,8 @@ def save_step(folder: str, model: nn.Module, error: DivergedError) -> str:
     PathManager.mkdirs(folder)
     name = f"diverged_{error.iteration:07d}_rank{comm.get_rank()}.safetensors"
     path = os.path.join(folder, name)
-    local = PathManager.get_local_path(path)
-    save_file(tensors, local + ".part", {"step": json.dumps(document)})
-    os.replace(local + ".part", local)
+    with replaced(path) as file:
+        file.write(save(tensors, {"step": json.dumps(document)}))
     return path
 
 

@@ -4,7 +4,7 @@ import logging
 import os
 import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from itertools import chain
 
 import torch
@@ -142,6 +142,11 @@ class SGGTrainer(DefaultTrainer):
         if self._random_state is not None:
             set_random_state(self._random_state)
 
+    def after_train(self) -> None:
+        # Behind an error too, which a full disk's own, of what closes the writers, must not replace.
+        with nullcontext() if self.iter >= self.max_iter else suppress(OSError):
+            super().after_train()
+
     def build_hooks(self) -> list[HookBase]:
         """Timing, schedule, checkpoints, evaluation (after the checkpoint, so that a failing one can be repeated),
         writers."""
@@ -195,10 +200,12 @@ class SGGTrainer(DefaultTrainer):
         try:
             yield
         except DivergedError as error:
-            path = save_step(self.cfg.OUTPUT_DIR, self.bare_model, error)
-            raise FloatingPointError(
-                f"{error}. tools/replay_step.py {path} runs the step again"
-            ) from error
+            try:
+                path = save_step(self.cfg.OUTPUT_DIR, self.bare_model, error)
+                kept = f"tools/replay_step.py {path} runs the step again"
+            except OSError as failed:
+                kept = f"The step itself is not kept: {failed}"
+            raise FloatingPointError(f"{error}. {kept}") from error
 
     def build_writers(self) -> list:
         cut_unfinished_line(os.path.join(self.cfg.OUTPUT_DIR, "metrics.json"))
