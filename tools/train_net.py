@@ -40,8 +40,8 @@ def run(cfg, args: argparse.Namespace) -> None:
     from vost_sgg.engine.stages import check_later_stages, final_stage, remaining_stages
     from vost_sgg.engine.trainer import SGGTrainer, load_for_evaluation
 
-    setup(cfg, args)
     with user_errors(*SETUP_ERRORS, folder=cfg.OUTPUT_DIR):
+        setup(cfg, args)
         import_parts(cfg)
     if args.eval_only:
         cfg = final_stage(cfg)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.engine.staged_run import staged_cfg
 from tests.tiny import register, tiny_cfg, tiny_records
 from tools import train_net
 from vost_sgg.engine.launching import with_available_device
@@ -178,3 +179,17 @@ def test_processes_that_refuse_bad_input_end_with_its_status(config, monkeypatch
     error = capfd.readouterr().err
     assert "error: DATASETS.TEST: no data set 'tiny_test' is registered" in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "spatial/config.yaml.part"])
+def test_a_disk_that_is_full_at_the_start_is_one_line(tmp_path, capsys, name):
+    """At the config's copy, and at that of the first stage."""
+    records = tiny_records(tmp_path / "frames", {"A.mp4": 9})
+    register("tiny_train", records)
+    register("tiny_test", records)
+    output, file = tmp_path / "output", tmp_path / "staged.yaml"
+    file.write_text(staged_cfg(output).dump())
+    (output / "spatial").mkdir(parents=True)
+    (output / name).symlink_to("/dev/full")
+    error = refused(capsys, "--config-file", str(file))
+    assert "cannot be written (No space left on device)" in error

@@ -210,7 +210,9 @@ def _join_torchrun(device: str) -> None:
 
 def _run_beside_others(main: Callable, cfg: CfgNode, args: argparse.Namespace) -> None:
     try:
-        main(cfg, args)
+        # Wherever a command first writes: its parts name what else may go wrong in them.
+        with user_errors(folder=cfg.OUTPUT_DIR):
+            main(cfg, args)
     except RuntimeError as error:
         if not is_lost_peer(error):
             raise

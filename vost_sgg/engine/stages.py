@@ -18,6 +18,7 @@ from vost_sgg.engine.run_identity import is_of_model, model_identity
 from vost_sgg.engine.trainer import SGGTrainer
 from vost_sgg.evaluation import EVALUATOR
 from vost_sgg.registry import check_registered
+from vost_sgg.whole_files import replaced
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ def _forget_checkpoint(stage: CfgNode) -> None:
 def _write_config(stage: CfgNode) -> None:
     if comm.is_main_process():
         PathManager.mkdirs(stage.OUTPUT_DIR)
-        with PathManager.open(os.path.join(stage.OUTPUT_DIR, "config.yaml"), "w") as file:
+        with replaced(os.path.join(stage.OUTPUT_DIR, "config.yaml"), "w") as file:
             file.write(stage.dump())
 
 
