@@ -9,20 +9,29 @@ from vost_sgg.config import get_vost_cfg
 from vost_sgg.engine import launching
 
 
-def test_a_killed_process_is_said_and_ends_the_command(monkeypatch, capsys):
+@pytest.mark.parametrize(
+    "options, remedy",
+    [
+        ({"resume": False}, "the same command with --resume goes on from the last checkpoint"),
+        ({"resume": False, "eval_only": True}, "run the same command again"),
+        ({}, "the same command goes on"),  # an extraction
+    ],
+)
+def test_a_killed_process_is_said_and_ends_the_command(monkeypatch, capsys, options, remedy):
     def killed(*_, **__):
         raise ProcessExitedException(
             "", error_index=1, error_pid=7, exit_code=-9, signal_name="SIGKILL"
         )
 
     monkeypatch.setattr(launching, "launch", killed)
-    args = argparse.Namespace(num_gpus=2, num_machines=1, machine_rank=0, dist_url="auto")
+    args = argparse.Namespace(
+        num_gpus=2, num_machines=1, machine_rank=0, dist_url="auto", **options
+    )
     with pytest.raises(SystemExit) as stop:
         launching.launch_processes(print, get_vost_cfg(), args)
     assert stop.value.code == 3
     assert capsys.readouterr().err == (
-        "error: process 1 of 2 was killed (SIGKILL), and the others were stopped; the same command with --resume goes "
-        "on from the last checkpoint\n"
+        f"error: process 1 of 2 was killed (SIGKILL), and the others were stopped; {remedy}\n"
     )
 
 

@@ -27,7 +27,6 @@ from vost_sgg.vlm import CacheError
 USER_ERROR = 2
 # Exit status of a command one of whose processes was killed.
 LOST_PROCESS = 3
-_GO_ON = "the same command with --resume goes on from the last checkpoint"
 # What bad input raises while a run is being set up.
 SETUP_ERRORS = (KeyError, ValueError, OSError, ImportError)
 # What may go wrong in the middle of a training without a bug.
@@ -193,7 +192,7 @@ def launch_processes(main: Callable, cfg: CfgNode, args: argparse.Namespace) -> 
             name = error.signal_name or f"signal {-error.exit_code}"
             _say_error(
                 f"process {error.error_index} of {args.num_gpus} was killed ({name}), and the others were stopped; "
-                f"{_GO_ON}"
+                f"{_remedy(args)}"
             )
         sys.exit(LOST_PROCESS if error.exit_code < 0 else error.exit_code)
 
@@ -218,7 +217,7 @@ def _run_beside_others(main: Callable, cfg: CfgNode, args: argparse.Namespace) -
             raise
         _say_error(
             f"process {comm.get_rank()} lost the connection to another process of this run, which has ended: what "
-            f"that one says is why; {_GO_ON}"
+            f"that one says is why; {_remedy(args)}"
         )
         # Not sys.exit: the process group's own clean-up would wait for who is gone.
         sys.stdout.flush()
@@ -230,6 +229,15 @@ def is_lost_peer(error: BaseException) -> bool:
     if not isinstance(error, RuntimeError) or comm.get_world_size() == 1:
         return False
     return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
+
+
+def _remedy(args: argparse.Namespace) -> str:
+    """What goes on with the work of a command one of whose processes was lost."""
+    if not hasattr(args, "resume"):
+        return "the same command goes on"  # an extraction keeps what is finished
+    if getattr(args, "eval_only", False):
+        return "run the same command again"
+    return "the same command with --resume goes on from the last checkpoint"
 
 
 def _say_error(text: str) -> None:
