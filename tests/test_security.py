@@ -17,6 +17,7 @@ from vost_sgg.checkpoint import read_state_dict
 from vost_sgg.config import get_vost_cfg
 from vost_sgg.data.action_genome import load_action_genome
 from vost_sgg.data.annotation_index import split_key
+from vost_sgg.data.frame_sources import open_source
 from vost_sgg.data.mapper import FrameError, read_frame
 from vost_sgg.data.vocabulary import OBJECT_IDS
 from vost_sgg.engine import SGGCheckpointer
@@ -134,6 +135,25 @@ def test_a_frame_that_declares_gigabytes_is_not_decoded(tmp_path, side, monkeypa
         FrameError, match=f"is {side}x{side} pixels, its annotations|cannot be read"
     ):
         read_frame(record, "RGB")
+
+
+def postscript(width: int, height: int) -> bytes:
+    return f"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 {width} {height}\n%%EndComments\n".encode()
+
+
+@pytest.fixture
+def no_ghostscript(monkeypatch):
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *_: pytest.fail("was called"))
+
+
+def test_a_frame_of_postscript_is_not_run(tmp_path, no_ghostscript):
+    record = tiny_records(tmp_path, {"A.mp4": 1})[0]
+    file = Path(record["file_name"])
+    file.write_bytes(postscript(record["width"], record["height"]))
+    with pytest.raises(FrameError, match=f"{file} cannot be read"):
+        read_frame(record, "RGB")
+    with pytest.raises(ValueError, match=f"{file} is not a readable image"):
+        list(open_source(file.parent))
 
 
 @pytest.mark.parametrize("field", ["class", "attention_relationship", "bbox", "set"])

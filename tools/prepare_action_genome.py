@@ -172,7 +172,8 @@ def _verify_one(frames: str, video: str, sizes: dict[int, tuple[int, int]]) -> d
     for number, expected in sizes.items():
         name = f"{video}/{_name(number)}"
         try:
-            with Image.open(os.path.join(frames, name)) as image:
+            # Only what training reads: Pillow runs Ghostscript on PostScript, whatever it is called.
+            with Image.open(os.path.join(frames, name), formats=("PNG", "JPEG")) as image:
                 image.load()
                 size = image.size
         except FileNotFoundError:

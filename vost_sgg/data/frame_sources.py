@@ -15,6 +15,8 @@ from PIL import Image, ImageOps
 from vost_sgg.data.video import decoded_frames, open_video, upright
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+# Their formats. What has such a name and is of another one, Pillow may hand to another program.
+_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
 # What a file's name leaves open: images and arrays have no time of their own.
 IMAGES_PER_SECOND = 1.0
 # Seconds.
@@ -216,7 +218,8 @@ def _natural(name: str) -> list:
 
 def _read(file: str) -> np.ndarray:
     try:
-        return read_image(file, "RGB")
+        with Image.open(file, formats=_FORMATS):
+            return read_image(file, "RGB")
     except FileNotFoundError:
         raise FileNotFoundError(f"no image {file}") from None
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError ... on broken files

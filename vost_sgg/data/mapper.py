@@ -15,6 +15,8 @@ from vost_sgg.data.augmentation import build_augmentations, derived_seed, numpy_
 from vost_sgg.data.frames import frame_ground_truth
 from vost_sgg.structures import FrameGroundTruth, FramePriors
 
+# Whatever a file is called: Pillow hands some formats to another program, PostScript to Ghostscript.
+FRAME_FORMATS = ("PNG", "JPEG")
 ANNOTATION_FIELDS = ("annotations", "pairs", "attention", "spatial", "contacting")
 
 
@@ -161,7 +163,10 @@ def read_frame(record: Mapping, image_format: str) -> np.ndarray:
 
 def _declared_size(file_name: str) -> tuple[int, int]:
     """Width and height in the file's header; a turn that EXIF asks for is not applied."""
-    with PathManager.open(file_name, "rb") as file, Image.open(file) as image:
+    with (
+        PathManager.open(file_name, "rb") as file,
+        Image.open(file, formats=FRAME_FORMATS) as image,
+    ):
         return image.size
 
 
