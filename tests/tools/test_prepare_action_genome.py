@@ -15,6 +15,7 @@ from PIL import Image
 
 from tests.data.ag_fixture import person, thing, write_action_genome
 from tests.numbered_videos import read_index, read_rgb, write_video
+from tests.test_security import png, postscript
 
 REPOSITORY = Path(__file__).parents[2]
 TOOL = REPOSITORY / "tools" / "prepare_action_genome.py"
@@ -155,6 +156,27 @@ def test_verify_finds_what_is_missing_broken_or_of_another_size(root, run):
     assert report["missing"] == ["AAAAA.mp4/000002.png"]
     assert [entry["frame"] for entry in report["unreadable"]] == ["AAAAA.mp4/000011.png"]
     assert [entry["size"] for entry in report["wrong_size"]] == [[64, 128], [64, 128], [96, 192]]
+
+
+def test_verify_lists_a_frame_that_declares_gigabytes_and_goes_on(root, run):
+    for video, side in (("AAAAA.mp4/000002.png", 60_000), ("BBBBB.mp4/000001.png", 9_000)):
+        (root / "frames" / video).parent.mkdir()
+        (root / "frames" / video).write_bytes(png(side, side))
+    status, out, err = run(root, "--verify")
+    assert status == 1 and "4 missing, 1 unreadable, 1 of another size." in out, err
+    report = json.loads((root / "verify_report.json").read_text())
+    assert [entry["frame"] for entry in report["unreadable"]] == ["AAAAA.mp4/000002.png"]
+    assert [entry["size"] for entry in report["wrong_size"]] == [[9_000, 9_000]]
+
+
+def test_verify_does_not_run_a_frame_of_postscript(tmp_path, run, monkeypatch):
+    import prepare_action_genome
+
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *_: pytest.fail("was called"))
+    (tmp_path / "A.mp4").mkdir()
+    (tmp_path / "A.mp4" / "000001.png").write_bytes(postscript(48, 32))
+    found = prepare_action_genome._verify_one(str(tmp_path), "A.mp4", {1: (48, 32)})
+    assert [entry["frame"] for entry in found["unreadable"]] == ["A.mp4/000001.png"]
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
