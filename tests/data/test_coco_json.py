@@ -63,6 +63,18 @@ def wrong_group(content):
     content["annotations"][1]["spatial_rel"] = [2]
 
 
+def huge_width(content):
+    content["images"][0]["width"] = 10**12
+
+
+def file_name_of_a_number(content):
+    content["images"][0]["file_name"] = 7
+
+
+def long_labels(content):
+    content["annotations"][1]["spatial_rel"] = ["x" * 100_000]
+
+
 def no_images(content):
     del content["images"]
 
@@ -74,6 +86,9 @@ def no_images(content):
         (shift_categories, "person.*where OED counts from person = 1"),
         (unknown_category, "AAAAA.mp4/000003.png: category_id 37 is not in 1 to 36"),
         (wrong_group, r"AAAAA.mp4/000003.png: spatial_rel \[2\]; ids are 3 to 8"),
+        (huge_width, "greater than maximum"),
+        (file_name_of_a_number, "no attribute"),
+        (long_labels, r"spatial_rel \['x{1,99}\.\.\..{1,99}; ids"),
         (no_images, "is not OED's json: no field 'images'"),
     ],
 )

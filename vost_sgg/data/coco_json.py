@@ -12,6 +12,7 @@ from vost_sgg.data.annotation_index import (
     split_key,
 )
 from vost_sgg.data.vocabulary import OBJECT_IDS, PREDICATE_CLASSES, PREDICATE_IDS, spelling
+from vost_sgg.errors import shown
 
 _RELATIONS = {"attention_rel": "attention", "spatial_rel": "spatial", "contact_rel": "contacting"}
 
@@ -33,17 +34,20 @@ def read_coco_json(path: str, split: str) -> AnnotationIndex:
         raise ValueError(f"{path} is cut short or damaged ({error}): get it again") from error
     except KeyError as error:
         raise ValueError(f"{path} is not OED's json: no field {error}") from error
-    except (TypeError, ValueError, IndexError) as error:
+    except (
+        *(TypeError, ValueError, IndexError, AttributeError),
+        *(OverflowError, RecursionError),
+    ) as error:
         raise ValueError(f"{path}: {error}") from error
 
 
 def _check_categories(content: dict) -> None:
     for category in content["categories"]:
         if OBJECT_IDS[category["name"]] != category["id"] - 1:
-            raise ValueError(f"category {category} where OED counts from person = 1")
+            raise ValueError(f"category {shown(category)} where OED counts from person = 1")
     for category in content["rel_categories"]:
         if spelling(PREDICATE_CLASSES[category["id"]]) != spelling(category["name"]):
-            raise ValueError(f"predicate {category} where OED counts from looking_at = 0")
+            raise ValueError(f"predicate {shown(category)} where OED counts from looking_at = 0")
 
 
 def _build(content: dict, split: int) -> AnnotationIndex:
@@ -74,11 +78,13 @@ def _xyxy(box: list[float]) -> tuple[float, float, float, float]:
 def _entry(annotation: dict, key: str) -> Entry:
     category = annotation["category_id"] - 1
     if category not in OBJECT_IDS.ids:
-        raise ValueError(f"{key}: category_id {annotation['category_id']} is not in 1 to 36")
+        raise ValueError(f"{key}: category_id {shown(annotation['category_id'])} is not in 1 to 36")
     predicates = []
     for name, group in _RELATIONS.items():
         ids = PREDICATE_IDS[group].ids
         if not set(annotation[name]) <= set(ids):
-            raise ValueError(f"{key}: {name} {annotation[name]}; ids are {ids[0]} to {ids[-1]}")
+            raise ValueError(
+                f"{key}: {name} {shown(annotation[name])}; ids are {ids[0]} to {ids[-1]}"
+            )
         predicates += annotation[name]
     return Entry(category, True, annotation["bbox"], predicates)
