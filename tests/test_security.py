@@ -170,6 +170,17 @@ def test_a_label_of_100_kb_is_refused_in_few_words(tmp_path, field):
     assert len(str(error.value)) < 600
 
 
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_frame_name_of_100_kb_is_refused_in_few_words(tmp_path, broken):
+    contents = records()
+    folder = write_action_genome(tmp_path, *contents)
+    named = {LONG: {} if broken else contents[0][FRAME], 7: contents[0][FRAME]}
+    (folder / "person_bbox.pkl").write_bytes(pickle.dumps(contents[0] | named, 3))
+    with pytest.raises(ValueError, match="'xxx|such as 7") as error:
+        load_action_genome(str(tmp_path), "train")
+    assert len(str(error.value)) < 600
+
+
 def test_a_long_name_is_not_compared_with_the_vocabulary():
     with pytest.raises(ValueError, match=r"unknown object class 'x+\.\.\. \(100,002 characters\)"):
         OBJECT_IDS[LONG]

@@ -1,5 +1,6 @@
 import pickle
 
+import numpy as np
 import pytest
 
 from tests.data.ag_fixture import records, write_action_genome
@@ -58,7 +59,25 @@ def test_a_person_without_a_size(tmp_path, content):
 
 def test_person_boxes_in_another_mode(tmp_path, content):
     content[0][FRAME]["bbox_mode"] = "xywh"
-    assert f"{FRAME}: person boxes are 'xywh'" in load_error(tmp_path, content)
+    assert f"'{FRAME}': person boxes are 'xywh'" in load_error(tmp_path, content)
+
+
+@pytest.mark.parametrize("width", [float("inf"), 1e12, [480], "wide"])
+def test_a_person_of_an_impossible_size(tmp_path, content, width):
+    content[0][FRAME]["bbox_size"] = (width, 270)
+    assert f"person_bbox.pkl: '{FRAME}': not a person record" in load_error(tmp_path, content)
+
+
+@pytest.mark.parametrize("box", [["a", "b", "c", "d"], [10**400, 0, 0, 0], [[0]] * 4, 7])
+def test_an_object_with_a_box_of_something_else(tmp_path, content, box):
+    content[1][FRAME][1]["bbox"] = box
+    assert f"{OBJECTS_PICKLE}: {FRAME}: " in load_error(tmp_path, content)
+
+
+@pytest.mark.parametrize("records", [7, [7], ["person"], [np.zeros(3)], [{"class": 5}]])
+def test_records_of_something_else(tmp_path, content, records):
+    content[1][FRAME] = records
+    assert f"{OBJECTS_PICKLE}: {FRAME}: " in load_error(tmp_path, content)
 
 
 def test_a_key_that_names_no_frame(tmp_path, content):
@@ -80,7 +99,7 @@ def test_lists_of_different_frames_name_the_short_one(tmp_path, content, short):
         del frames[FRAME]
         path.write_bytes(pickle.dumps(frames, 3))
     with pytest.raises(
-        ValueError, match=rf"{short} lacks 1 frames .* such as {FRAME}.*datasets/README.md"
+        ValueError, match=rf"{short} lacks 1 frames .* such as '{FRAME}'.*datasets/README.md"
     ):
         load_annotation_index(str(tmp_path))
 

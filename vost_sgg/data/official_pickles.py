@@ -1,6 +1,7 @@
 """Action Genome's own files (v1.0: two pickles, a frame list, two class files) -> an AnnotationIndex."""
 
 import os
+from array import array
 
 from detectron2.utils.file_io import PathManager
 
@@ -27,6 +28,8 @@ OBJECTS = "object_bbox_and_relationship.pkl"
 OBJECT_NAMES = "object_classes.txt"
 PREDICATE_NAMES = "relationship_classes.txt"
 OFFICIAL_FILES = (FRAME_LIST, OBJECT_NAMES, PREDICATE_NAMES, PERSONS, OBJECTS)
+# What a record of other fields, types or numbers raises where it is read.
+_NO_RECORD = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
 
 
 def read_official(folder: str) -> AnnotationIndex:
@@ -69,14 +72,16 @@ def _read_persons(path: str) -> dict[str, tuple]:
             width, height = record["bbox_size"]
             mode = record.get("bbox_mode", "xyxy")
             persons[key] = (
-                (int(width), int(height)),
+                array("i", (int(width), int(height))),  # as the index has it: no larger number fits
                 record["bbox"].astype(float).reshape(-1, 4).tolist(),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"{path}: {key}: not a person record ({shown(error)})") from error
-        if mode != "xyxy":
+        except _NO_RECORD as error:
             raise ValueError(
-                f"{path}: {key}: person boxes are {shown(mode)}; Action Genome's are 'xyxy'"
+                f"{path}: {shown(key)}: not a person record ({shown(error)})"
+            ) from error
+        if not isinstance(mode, str) or mode != "xyxy":
+            raise ValueError(
+                f"{path}: {shown(key)}: person boxes are {shown(mode)}; Action Genome's are 'xyxy'"
             )
     return persons
 
@@ -90,8 +95,8 @@ def _check_same_frames(folder: str, keys: set, persons: dict, objects: dict) -> 
             counts = ", ".join(f"{n} {len(f):,}" for n, f in lists.items())
             raise ValueError(
                 f"{os.path.join(folder, name)} lacks {len(missing):,} frames that the other files have, such as "
-                f"{min(missing)} (frames: {counts}). The five files must be of one download: get them again "
-                "(datasets/README.md)."
+                f"{shown(min(missing, key=str))} (frames: {counts}). The five files must be of one download: get "
+                "them again (datasets/README.md)."
             )
 
 
@@ -103,10 +108,12 @@ def _build(path: str, keys: list[str], persons: dict, objects: dict) -> Annotati
         try:
             entries = [_entry(record) for record in records]
             split = _split(records)
-        except (KeyError, TypeError, ValueError) as error:
+            builder.add_frame(
+                key, size=size, split=split, person_boxes=person_boxes, entries=entries
+            )
+        except _NO_RECORD as error:
             reason = f"no field {error}" if isinstance(error, KeyError) else error
             raise ValueError(f"{path}: {key}: {reason}") from error
-        builder.add_frame(key, size=size, split=split, person_boxes=person_boxes, entries=entries)
     return builder.finish()
 
 
