@@ -1,6 +1,7 @@
 """How an error is said to whoever runs a command."""
 
 import errno
+import reprlib
 
 # The disk is full, over a quota or a limit, or read-only.
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
@@ -30,7 +31,24 @@ def error_text(error: Exception) -> str:
     return str(error.args[0] if isinstance(error, KeyError) and error.args else error)
 
 
+class _Short(reprlib.Repr):
+    def __init__(self):
+        super().__init__()
+        self.maxlevel, self.maxstring, self.maxother = 3, 80, 80
+
+    def repr_int(self, value: int, level: int) -> str:
+        """Python itself refuses to write numbers of thousands of digits."""
+        bits = value.bit_length()
+        return repr(value) if bits < 256 else f"a number of {bits:,} bits"
+
+
 def shown(value: object, letters: int = 80) -> str:
-    """The ``repr`` of something that a file says, cut where it is longer than an error message can bear."""
+    """The ``repr`` of something that a file says, cut where it is longer than an error message can bear.
+
+    Of what is no text it is not made whole: lists that hold one another twice over would fill the memory.
+    """
+    if not isinstance(value, str):
+        text = _Short().repr(value)
+        return text if len(text) <= letters else f"{text[:letters]}..."
     text = repr(value)
     return text if len(text) <= letters else f"{text[:letters]}... ({len(text):,} characters)"
