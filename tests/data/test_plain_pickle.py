@@ -1,3 +1,4 @@
+import _codecs
 import copy
 import os
 import pickle
@@ -5,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from vost_sgg.data.plain_pickle import load_plain_pickle
+from vost_sgg.data.plain_pickle import _encode, load_plain_pickle
 
 CONTENT = {
     "001YG.mp4/000089.png": {
@@ -99,10 +100,31 @@ def test_a_forged_array_state_does_not_reach_numpy(tmp_path):
 
 
 def test_no_other_codec_is_called(tmp_path):
-    import _codecs
-
     with pytest.raises(ValueError, match="only latin1"):
         load_plain_pickle(write(tmp_path, pickle.dumps(Asks(_codecs.encode, "x", "zlib_codec"))))
+
+
+@pytest.mark.parametrize(
+    "name, state",
+    [
+        (b"_codecs\nencode", b"N}X\x0c\0\0\0__defaults__X\x06\0\0\0latin1\x85s\x86"),
+        (b"_codecs\nencode", b"}X\x04\0\0\0keptNs"),
+        (b"numpy\ndtype", b"}X\x04\0\0\0keptNs"),
+    ],
+    ids=["slots", "dict", "class"],
+)
+def test_what_may_be_called_cannot_be_changed(tmp_path, name, state):
+    with pytest.raises(ValueError, match="not read: it changes what it was given to call"):
+        load_plain_pickle(write(tmp_path, b"\x80\x02c" + name + b"\n" + state + b"b0N."))
+    assert _encode.__defaults__ is None and not _encode.__dict__
+
+
+@pytest.mark.parametrize("kept", [_codecs.encode, np.dtype, np.dtype("f4")])
+@pytest.mark.parametrize("protocol", [2, 5])
+def test_nothing_but_plain_data_is_returned(tmp_path, kept, protocol):
+    data = pickle.dumps({"numbers": np.arange(3.0), "kept": [kept]}, protocol)
+    with pytest.raises(ValueError, match="not plain data|asks for"):
+        load_plain_pickle(write(tmp_path, data))
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])

@@ -9,6 +9,7 @@ import gc
 import math
 import pickle
 import re
+import weakref
 
 import numpy as np
 from detectron2.utils.file_io import PathManager
@@ -92,13 +93,36 @@ for _core in ("numpy.core", "numpy._core"):
     _ALLOWED[f"{_core}.numeric", "_frombuffer"] = _frombuffer
 
 
+class _StandIn:
+    """What the file is given for a name it may call. A function or class it could change, for all later files."""
+
+    def __init__(self, function, given: weakref.WeakSet):
+        self._function, self._given = function, given
+        given.add(self)
+
+    def __call__(self, *arguments):
+        made = self._function(*arguments)
+        if isinstance(made, _Dtype):
+            self._given.add(made)
+        return made
+
+    def __setstate__(self, state):
+        raise pickle.UnpicklingError("it changes what it was given to call")
+
+
 class _PlainUnpickler(pickle.Unpickler):
+    def __init__(self, file):
+        super().__init__(file)
+        # Stand-ins that are still held, by this unpickler or by what it has read.
+        self.given = weakref.WeakSet()
+
     def find_class(self, module: str, name: str):
         if (module, name) not in _ALLOWED:
             raise pickle.UnpicklingError(
                 f"it asks for {module}.{name}, and only plain data and numpy arrays are read"
             )
-        return _ALLOWED[module, name]
+        allowed = _ALLOWED[module, name]
+        return _StandIn(allowed, self.given) if callable(allowed) else allowed
 
 
 def load_plain_pickle(path: str):
@@ -113,7 +137,14 @@ def load_plain_pickle(path: str):
     gc.disable()
     try:
         with PathManager.open(path, "rb") as file:
-            return _PlainUnpickler(file).load()
+            unpickler = _PlainUnpickler(file)
+            content, given = unpickler.load(), unpickler.given
+            del unpickler
+            if given:
+                raise pickle.UnpicklingError(
+                    "it keeps a function or a dtype, which are not plain data"
+                )
+            return content
     except OSError:
         raise
     except Exception as error:  # damaged opcodes fail in every way that Python has
