@@ -19,9 +19,9 @@ from vost_sgg.command_lines import extraction_parser
 def main(argv: list[str] | None = None) -> None:
     args = extraction_parser(__doc__).parse_args(argv)
     # Only now, so that --help needs no seconds.
-    from vost_sgg.engine.launching import launch_command
+    from vost_sgg.engine.launching import EXTRACTION_TIMEOUT, launch_command
 
-    launch_command(run, args)
+    launch_command(run, args, timeout=EXTRACTION_TIMEOUT)
 
 
 def run(cfg, args: argparse.Namespace) -> None:

@@ -1,10 +1,12 @@
 """How processes are started, and how a command ends when one of them does."""
 
 import argparse
+from datetime import timedelta
 
 import pytest
 from torch.multiprocessing import ProcessExitedException
 
+from tools import extract_clip, extract_vlm
 from vost_sgg.config import get_vost_cfg
 from vost_sgg.engine import launching
 
@@ -44,3 +46,12 @@ def test_torchrun_says_how_many_processes_there_are(monkeypatch):
     monkeypatch.setattr(launching.torch.cuda, "device_count", lambda: 2)
     with pytest.raises(ValueError, match=r"this machine has 2 GPU\(s\)"):
         launching.with_available_device(cfg, 1)
+
+
+@pytest.mark.parametrize("tool", [extract_clip, extract_vlm])
+def test_a_process_of_an_extraction_waits_for_hours_of_work(tool, monkeypatch):
+    """Its own share may be done when the same command goes on."""
+    waits = []
+    monkeypatch.setattr(launching, "launch", lambda *_, timeout, **__: waits.append(timeout))
+    tool.main(["--config-file", "configs/sample/vost_predcls.yaml", "--split", "train"])
+    assert waits[0] > timedelta(days=7)

@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 
 import torch
 import yaml
@@ -27,6 +28,8 @@ from vost_sgg.vlm import CacheError
 USER_ERROR = 2
 # Exit status of a command one of whose processes was killed.
 LOST_PROCESS = 3
+# How long a process of an extraction waits for the others, whose shares may be hours of work when its own is done.
+EXTRACTION_TIMEOUT = timedelta(days=30)
 # What bad input raises while a run is being set up.
 SETUP_ERRORS = (KeyError, ValueError, OSError, ImportError)
 # What may go wrong in the middle of a training without a bug.
@@ -147,12 +150,15 @@ def _is_no_training_error(record: logging.LogRecord) -> bool:
     return not (error and known)
 
 
-def launch_command(run: Callable, args: argparse.Namespace) -> CfgNode:
+def launch_command(
+    run: Callable, args: argparse.Namespace, *, timeout: timedelta = DEFAULT_TIMEOUT
+) -> CfgNode:
     """Calls ``run(cfg, args)`` in as many processes as asked for; a config that cannot be read is one line.
 
     Args:
         run: a function of a module.
         args: of a parser of :mod:`vost_sgg.command_lines`.
+        timeout: how long a process may wait for another.
 
     Returns:
         The config, for the machine it ran on.
@@ -163,11 +169,17 @@ def launch_command(run: Callable, args: argparse.Namespace) -> CfgNode:
     if notice:
         print(notice, flush=True)
     cfg.freeze()
-    launch_processes(run, cfg, args)
+    launch_processes(run, cfg, args, timeout=timeout)
     return cfg
 
 
-def launch_processes(main: Callable, cfg: CfgNode, args: argparse.Namespace) -> None:
+def launch_processes(
+    main: Callable,
+    cfg: CfgNode,
+    args: argparse.Namespace,
+    *,
+    timeout: timedelta = DEFAULT_TIMEOUT,
+) -> None:
     """Calls ``main(cfg, args)`` in ``args.num_gpus`` processes of this machine (one in this very process), or, as a
     process that torchrun has started, joins the others.
 
@@ -175,7 +187,7 @@ def launch_processes(main: Callable, cfg: CfgNode, args: argparse.Namespace) -> 
     end with a message.
     """
     if torch.distributed.is_torchelastic_launched():
-        _join_torchrun(cfg.MODEL.DEVICE)
+        _join_torchrun(cfg.MODEL.DEVICE, timeout)
         _run_beside_others(main, cfg, args)
         return
     try:
@@ -186,6 +198,7 @@ def launch_processes(main: Callable, cfg: CfgNode, args: argparse.Namespace) -> 
             machine_rank=args.machine_rank,
             dist_url=args.dist_url,
             args=(main, cfg, args),
+            timeout=timeout,
         )
     except torch.multiprocessing.ProcessExitedException as error:
         if error.exit_code < 0:
@@ -197,13 +210,13 @@ def launch_processes(main: Callable, cfg: CfgNode, args: argparse.Namespace) -> 
         sys.exit(LOST_PROCESS if error.exit_code < 0 else error.exit_code)
 
 
-def _join_torchrun(device: str) -> None:
+def _join_torchrun(device: str, timeout: timedelta) -> None:
     """Makes this process one of those that torchrun has started, on any number of machines."""
     local_rank, on_machine = (int(os.environ[f"LOCAL_{name}"]) for name in ("RANK", "WORLD_SIZE"))
     cuda = torch.device(device).type == "cuda"
     if cuda:
         torch.cuda.set_device(local_rank)
-    torch.distributed.init_process_group("nccl" if cuda else "gloo", timeout=DEFAULT_TIMEOUT)
+    torch.distributed.init_process_group("nccl" if cuda else "gloo", timeout=timeout)
     comm.create_local_process_group(on_machine)
 
 
