@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tests.engine.staged_run import staged_cfg
+from tests.sudden_death import die
 from tests.tiny import register, tiny_cfg, tiny_records
 from tools import train_net
 from vost_sgg.engine.launching import with_available_device
@@ -131,6 +132,22 @@ def test_a_broken_frame_in_the_middle_of_training_is_one_line(config, tmp_path, 
     assert "prepare_action_genome.py --verify" in line
     assert "Traceback" not in output
     assert "Traceback" in (tmp_path / "output" / "traceback.txt").read_text()
+
+
+def test_a_killed_data_worker_is_one_line(config, tmp_path, monkeypatch, capfd):
+    # In the worker, a fork of this process: no clip is read outside of it.
+    monkeypatch.setattr("vost_sgg.data.mapper.ClipMapper.__call__", die)
+    with pytest.raises(SystemExit) as stop:
+        train_net.main(["--config-file", config, "DATALOADER.NUM_WORKERS", "1"])
+    assert stop.value.code == 3
+    output, error = capfd.readouterr()
+    assert error.strip().splitlines()[-1] == (
+        "error: a worker process that reads the data was killed, often for lack of memory: lower "
+        "DATALOADER.NUM_WORKERS or raise SOLVER.ACCUMULATION_STEPS; the same command with --resume goes on from the "
+        "last checkpoint"
+    )
+    assert "Traceback" not in output
+    assert "Traceback" in (tmp_path / "output" / "log.txt").read_text()
 
 
 def test_a_bug_keeps_its_traceback(config, monkeypatch):

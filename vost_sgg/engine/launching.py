@@ -146,8 +146,8 @@ def setup(cfg: CfgNode, args: argparse.Namespace) -> None:
 def _is_no_training_error(record: logging.LogRecord) -> bool:
     """False for detectron2's traceback of an error that :func:`user_errors` says in one line."""
     error = record.exc_info and record.exc_info[1]
-    known = isinstance(error, TRAINING_ERRORS) or is_lost_peer(error) or disk_error(error)
-    return not (error and known)
+    lost = is_lost_worker(error) or is_lost_peer(error)
+    return not (error and (isinstance(error, TRAINING_ERRORS) or lost or disk_error(error)))
 
 
 def launch_command(
@@ -226,15 +226,30 @@ def _run_beside_others(main: Callable, cfg: CfgNode, args: argparse.Namespace) -
         with user_errors(folder=cfg.OUTPUT_DIR):
             main(cfg, args)
     except RuntimeError as error:
-        if not is_lost_peer(error):
+        if is_lost_worker(error):
+            # Not IMS_PER_BATCH: with another one --resume refuses to go on.
+            lost = (
+                "a worker process that reads the data was killed, often for lack of memory: lower "
+                "DATALOADER.NUM_WORKERS or raise SOLVER.ACCUMULATION_STEPS"
+            )
+        elif is_lost_peer(error):
+            lost = (
+                f"process {comm.get_rank()} lost the connection to another process of this run, which has ended: what "
+                "that one says is why"
+            )
+        else:
             raise
-        _say_error(
-            f"process {comm.get_rank()} lost the connection to another process of this run, which has ended: what "
-            f"that one says is why; {_remedy(args)}"
-        )
+        _say_error(f"{lost}; {_remedy(args)}")
+        if comm.get_world_size() == 1:
+            sys.exit(LOST_PROCESS)
         # Not sys.exit: the process group's own clean-up would wait for who is gone.
         sys.stdout.flush()
         os._exit(LOST_PROCESS)
+
+
+def is_lost_worker(error: BaseException) -> bool:
+    """Whether a data loader's worker was killed."""
+    return isinstance(error, RuntimeError) and str(error).startswith("DataLoader worker (pid")
 
 
 def is_lost_peer(error: BaseException) -> bool:
