@@ -52,11 +52,11 @@ def test_annotations_that_call_something(tmp_path, witness, name):
         load_action_genome(str(tmp_path / "ag"), "train")
 
 
-@pytest.mark.parametrize("name", ["weights.pth", "weights.pkl"])
+@pytest.mark.parametrize("name", ["weights.pth", "weights.pyth", "weights.pkl"])
 def test_a_checkpoint_that_calls_something(tmp_path, witness, name):
     content = {"model": {}, "__author__": "nobody", "extra": Touch(witness)}
     path = tmp_path / name
-    torch.save(content, path) if name.endswith("pth") else path.write_bytes(
+    torch.save(content, path) if not name.endswith("pkl") else path.write_bytes(
         pickle.dumps(content, 2)
     )
     with pytest.raises(ValueError, match=name):

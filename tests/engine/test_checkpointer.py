@@ -83,13 +83,14 @@ def test_an_earlier_trainings_checkpoint_is_not_gone_back_to(tmp_path):
         loaded()
 
 
-def test_safetensors_and_model_zoo_pickles_are_read(tmp_path):
+def test_safetensors_and_files_of_model_zoos_are_read(tmp_path):
     model = make_model()
     safetensors.torch.save_file(model.state_dict(), tmp_path / "weights.safetensors")
     arrays = {name: value.numpy() for name, value in model.state_dict().items()}
     content = {"model": arrays, "__author__": "torchvision", "matching_heuristics": True}
     (tmp_path / "R-50.pkl").write_bytes(pickle.dumps(content))
-    for name in ("weights.safetensors", "R-50.pkl"):
+    torch.save({"epoch": 1, "model_state": model.state_dict()}, tmp_path / "pycls.pyth")
+    for name in ("weights.safetensors", "R-50.pkl", "pycls.pyth"):
         copy = make_model()
         checkpointer(tmp_path, copy, strict=True).load(str(tmp_path / name))
         assert equal(model, copy)
@@ -100,6 +101,8 @@ def test_safetensors_and_model_zoo_pickles_are_read(tmp_path):
     [
         ("cut.pth", lambda path: path.write_bytes(path.read_bytes()[:200]), "cut short, damaged"),
         ("empty.pth", lambda path: path.write_bytes(b""), "cut short, damaged"),
+        ("cut.pyth", lambda path: path.write_bytes(path.read_bytes()[:200]), "cut short, damaged"),
+        ("other.pyth", lambda path: None, "not one of pycls"),
         ("cut.safetensors", lambda path: path.write_bytes(b"\x08\0"), "cut short, damaged"),
         ("cut.pkl", lambda path: path.write_bytes(pickle.dumps({"model": 1})[:-3]), "cut short"),
         (

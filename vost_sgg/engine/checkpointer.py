@@ -148,6 +148,8 @@ class SGGCheckpointer(DetectionCheckpointer):
         return os.path.getmtime(self.path_manager.get_local_path(path))
 
     def _load_file(self, filename: str) -> dict:
+        if filename.endswith(".pyth"):
+            return self._load_pycls(filename)
         if not filename.endswith(".pkl"):
             return super()._load_file(filename)
         data = load_plain_pickle(filename)
@@ -156,6 +158,18 @@ class SGGCheckpointer(DetectionCheckpointer):
                 f"checkpoint {self._source} is a pickle, but not one of detectron2's model zoo"
             )
         return data
+
+    def _load_pycls(self, filename: str) -> dict:
+        """As detectron2, which reads these, and only these, without :meth:`_torch_load`."""
+        data = self._torch_load(filename)
+        if not isinstance(data, dict) or not isinstance(data.get("model_state"), dict):
+            raise ValueError(f"checkpoint {self._source} is a .pyth, but not one of pycls")
+        weights = {
+            name: value
+            for name, value in data["model_state"].items()
+            if not name.endswith("num_batches_tracked")
+        }
+        return {"model": weights, "__author__": "pycls", "matching_heuristics": True}
 
     def _torch_load(self, filename: str) -> dict:
         return load_plain(filename, name=f"checkpoint {self._source}")
