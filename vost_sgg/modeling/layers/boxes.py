@@ -26,6 +26,4 @@ def generalized_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
 
 
 def _area(low: Tensor, high: Tensor) -> Tensor:
-    # Not prod(), whose gradient looks for zeros on the host.
-    side = (high - low).clamp(min=0)
-    return side[..., 0] * side[..., 1]
+    return (high - low).clamp(min=0).prod(-1)
