@@ -47,8 +47,8 @@ def shown(value: object, letters: int = 80) -> str:
 
     Of what is no text it is not made whole: lists that hold one another twice over would fill the memory.
     """
-    if not isinstance(value, str):
-        text = _Short().repr(value)
-        return text if len(text) <= letters else f"{text[:letters]}..."
-    text = repr(value)
-    return text if len(text) <= letters else f"{text[:letters]}... ({len(text):,} characters)"
+    whole = isinstance(value, str)
+    text = repr(value) if whole else _Short().repr(value)
+    if len(text) <= letters:
+        return text
+    return f"{text[:letters]}..." + (f" ({len(text):,} characters)" if whole else "")

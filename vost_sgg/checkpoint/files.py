@@ -117,6 +117,7 @@ def write_state_dict(
     if not path.endswith(_ENDINGS):
         raise ValueError(f"{path}: the name must end in .pth or .safetensors")
     PathManager.mkdirs(os.path.dirname(path) or ".")
+    # In memory first: of what cannot be written at all nothing is begun.
     if path.endswith(".safetensors"):
         content = save(state_dict, {"meta": json.dumps(dict(meta))} if meta else None)
     else:

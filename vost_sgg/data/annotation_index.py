@@ -11,6 +11,8 @@ from vost_sgg.data.vocabulary import PREDICATE_CLASSES
 from vost_sgg.errors import shown
 
 SPLITS = ("train", "test")
+# What a record of other fields, types or numbers raises where it is read.
+NO_RECORD = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
 
 
 @dataclass

@@ -5,6 +5,7 @@ import json
 from detectron2.utils.file_io import PathManager
 
 from vost_sgg.data.annotation_index import (
+    NO_RECORD,
     SPLITS,
     AnnotationIndex,
     Entry,
@@ -34,10 +35,7 @@ def read_coco_json(path: str, split: str) -> AnnotationIndex:
         raise ValueError(f"{path} is cut short or damaged ({error}): get it again") from error
     except KeyError as error:
         raise ValueError(f"{path} is not OED's json: no field {error}") from error
-    except (
-        *(TypeError, ValueError, IndexError, AttributeError),
-        *(OverflowError, RecursionError),
-    ) as error:
+    except (*NO_RECORD, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from error
 
 

@@ -6,6 +6,7 @@ from array import array
 from detectron2.utils.file_io import PathManager
 
 from vost_sgg.data.annotation_index import (
+    NO_RECORD,
     SPLITS,
     AnnotationIndex,
     Entry,
@@ -28,8 +29,6 @@ OBJECTS = "object_bbox_and_relationship.pkl"
 OBJECT_NAMES = "object_classes.txt"
 PREDICATE_NAMES = "relationship_classes.txt"
 OFFICIAL_FILES = (FRAME_LIST, OBJECT_NAMES, PREDICATE_NAMES, PERSONS, OBJECTS)
-# What a record of other fields, types or numbers raises where it is read.
-_NO_RECORD = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
 
 
 def read_official(folder: str) -> AnnotationIndex:
@@ -75,7 +74,7 @@ def _read_persons(path: str) -> dict[str, tuple]:
                 array("i", (int(width), int(height))),  # as the index has it: no larger number fits
                 record["bbox"].astype(float).reshape(-1, 4).tolist(),
             )
-        except _NO_RECORD as error:
+        except NO_RECORD as error:
             raise ValueError(
                 f"{path}: {shown(key)}: not a person record ({shown(error)})"
             ) from error
@@ -111,7 +110,7 @@ def _build(path: str, keys: list[str], persons: dict, objects: dict) -> Annotati
             builder.add_frame(
                 key, size=size, split=split, person_boxes=person_boxes, entries=entries
             )
-        except _NO_RECORD as error:
+        except NO_RECORD as error:
             reason = f"no field {error}" if isinstance(error, KeyError) else error
             raise ValueError(f"{path}: {key}: {reason}") from error
     return builder.finish()
